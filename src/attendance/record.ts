@@ -18,6 +18,22 @@ export interface Missing {
   message: string;
 }
 
+/**
+ * What the rule says on what is known at that moment, also while the record is still `pending`; the tutor's suggestion
+ * is made of it (product §7).
+ */
+export interface Suggestion {
+  status: 'present' | 'late' | 'partial' | 'absent' | 'unknown';
+  confidence: Confidence | null;
+  /** Whole minutes between `S` and the first counted interval, or under astegni the first active one; else null. */
+  latenessMinutes: number | null;
+  /** Activity in percent of the lesson, or presence where the class had no heartbeat. */
+  engagementPercentage: number;
+  activeMinutes: number;
+  /** The sentences of the explanation that decided. */
+  reasons: string[];
+}
+
 /** The calculated attendance of one person in one class, named as the API answers it (product §5, §8). */
 export interface PersonAttendance {
   personId: string;
@@ -46,7 +62,9 @@ export interface PersonAttendance {
   flags: Flag[];
   needsReview: boolean;
   explanation: string;
+  /** Events behind the record in the order of their times. */
   eventIds: string[];
+  suggestion?: Suggestion;
 }
 
 /** One stay: the union of the in-call connections of a person or guest, unbridged (attendance logs, product §8). */

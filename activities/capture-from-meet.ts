@@ -1,0 +1,159 @@
+/** One fetch from Meet and everything that follows from it: who that was, what is stored, what an operator must know. */
+import { heartbeat } from '@temporalio/activity';
+import { and, eq } from 'drizzle-orm';
+import { countingWindow } from '../src/attendance/counting-window.ts';
+import { type ClassRef, inTenant, type Tx } from '../src/db/client.ts';
+import { nextClassInRoom, readClass } from '../src/db/plans.ts';
+import { policyOf } from '../src/db/policy-in-force.ts';
+import { classes, classRoster, people } from '../src/db/schema.ts';
+import { type LookedUp, matchInClass, meetIdentities, rememberLookUps } from '../src/ingest/identities.ts';
+import { storeFailedFetch, storeMeetAnswer } from '../src/ingest/store-meet-answer.ts';
+import type { MeetAnswer } from '../src/meet/answer.ts';
+import { MeetFault } from '../src/meet/fault.ts';
+import type { ActivityDeps } from './index.ts';
+
+export type Captured =
+  | { ok: true; answer: MeetAnswer; problem: MeetFault | null }
+  | { ok: false; fault: MeetFault; atMs: number };
+
+/** Fetches and stores. A fault of Meet's is returned, and is on the class by then; anything else is thrown. */
+export async function captureFromMeet(
+  deps: ActivityDeps,
+  ref: ClassRef,
+  scope: 'present' | 'all',
+): Promise<Captured> {
+  const errand = await inTenant(deps.db, ref.tenantId, (tx) => readErrand(tx, ref));
+  const atMs = deps.now();
+  try {
+    if (errand.spaceName === null) {
+      throw new MeetFault('not_found', 'retry', 'the class has no Meet space yet');
+    }
+    const answer = await askMeet(deps, ref, scope, { ...errand, spaceName: errand.spaceName });
+    const problem = await store(deps, ref, errand.subject, answer);
+    return { ok: true, answer, problem };
+  } catch (error) {
+    if (!(error instanceof MeetFault)) throw error;
+    await inTenant(deps.db, ref.tenantId, (tx) => noteProblem(tx, ref, error, deps.now()));
+    return { ok: false, fault: error, atMs };
+  }
+}
+
+/** The attempt is given up: it goes on record as one that failed. */
+export async function recordFailure(
+  deps: ActivityDeps,
+  ref: ClassRef,
+  scope: 'present' | 'all',
+  { atMs, fault }: { atMs: number; fault: MeetFault },
+): Promise<void> {
+  const error = `${fault.code}: ${fault.message}`;
+  await inTenant(deps.db, ref.tenantId, (tx) => storeFailedFetch(tx, ref, { atMs, scope, error }));
+}
+
+async function askMeet(
+  { meet, presentMemory }: ActivityDeps,
+  ref: ClassRef,
+  scope: 'present' | 'all',
+  errand: { subject: string; spaceName: string; window: { startMs: number; endMs: number }; pollMs: number },
+): Promise<MeetAnswer> {
+  const beating = setInterval(() => heartbeat(), 5_000);
+  try {
+    const { subject, spaceName, window } = errand;
+    if (scope === 'all') return await meet.listAll({ subject, spaceName, window });
+    const memory = presentMemory.get(ref.classId);
+    // Asked again at every second poll, well before the lost end of a session could become an estimate.
+    const previous = memory && { memory, recheckAfterMs: errand.pollMs * 1.5 };
+    const answer = await meet.listPresent({ subject, spaceName, window, ...(previous ? { previous } : {}) });
+    presentMemory.set(ref.classId, answer.memory);
+    return answer;
+  } finally {
+    clearInterval(beating);
+  }
+}
+
+/** @returns what went wrong with the directory, which loses no evidence: whoever is not known waits for review */
+async function store(
+  deps: ActivityDeps,
+  ref: ClassRef,
+  subject: string,
+  answer: MeetAnswer,
+): Promise<MeetFault | null> {
+  const met = answer.participants.map(({ identity, kind, displayName }) => ({ identity, kind, displayName }));
+  const asked = await inTenant(deps.db, ref.tenantId, (tx) => meetIdentities(tx, ref, 'meet', met));
+  const { found, fault } = await lookUp(deps, subject, asked);
+  await inTenant(deps.db, ref.tenantId, async (tx) => {
+    await rememberLookUps(tx, ref, 'meet', found, deps.now());
+    await matchInClass(
+      tx,
+      ref,
+      'meet',
+      met.map(({ identity }) => identity),
+    );
+    await storeMeetAnswer(tx, ref, answer);
+    await noteProblem(tx, ref, fault, deps.now());
+  });
+  return fault;
+}
+
+async function lookUp(
+  { meet }: ActivityDeps,
+  subject: string,
+  identities: string[],
+): Promise<{ found: LookedUp[]; fault: MeetFault | null }> {
+  const found: LookedUp[] = [];
+  for (const identity of identities) {
+    try {
+      heartbeat();
+      const user = await meet.lookUpUser({ subject, identity });
+      found.push({ identity, email: user?.email ?? null });
+    } catch (error) {
+      if (error instanceof MeetFault) return { found, fault: error };
+      throw error;
+    }
+  }
+  return { found, fault: null };
+}
+
+export async function readErrand(tx: Tx, ref: ClassRef) {
+  const { row, session } = await readClass(tx, ref);
+  const [teacher] = await tx
+    .select({ email: people.email })
+    .from(classRoster)
+    .innerJoin(people, and(eq(people.tenantId, classRoster.tenantId), eq(people.id, classRoster.personId)))
+    .where(
+      and(
+        eq(classRoster.tenantId, ref.tenantId),
+        eq(classRoster.classId, ref.classId),
+        eq(classRoster.role, 'teacher'),
+      ),
+    );
+  const window = countingWindow({
+    startMs: row.startAt.getTime(),
+    endMs: row.endAt.getTime(),
+    nextClassStartMs: await nextClassInRoom(tx, row, session),
+    policy: await policyOf(tx, row),
+  });
+  return {
+    /** The organizer, who alone may read the records. */
+    subject: teacher?.email ?? '',
+    spaceName: session.spaceName,
+    meetingCode: session.meetingCode,
+    window,
+    pollMs: row.pollSeconds * 1_000,
+  };
+}
+
+/** Puts the problem on the class, or takes it off. What stays the same keeps its date. */
+export async function noteProblem(
+  tx: Tx,
+  ref: ClassRef,
+  fault: MeetFault | null,
+  nowMs: number,
+): Promise<void> {
+  const ofClass = and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId));
+  const [row] = await tx.select({ problem: classes.captureProblem }).from(classes).where(ofClass);
+  const before = row?.problem ?? null;
+  if (before?.message === fault?.message) return;
+  const since = before?.code === fault?.code && before ? before.since : new Date(nowMs).toISOString();
+  const captureProblem = fault && { code: fault.code, message: fault.message, since };
+  await tx.update(classes).set({ captureProblem }).where(ofClass);
+}

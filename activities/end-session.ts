@@ -1,0 +1,31 @@
+import { and, eq } from 'drizzle-orm';
+import { type ClassRef, inTenant } from '../src/db/client.ts';
+import { noteDue, type ClassPlan, planOf, readClass } from '../src/db/plans.ts';
+import { classes } from '../src/db/schema.ts';
+import type { ActivityDeps } from './index.ts';
+
+/**
+ * Ends the class when its counting window is over, or after its scheduled end when every room has closed. The lock makes
+ * this and a change of the end take turns: a class that was prolonged in the last moment goes on.
+ */
+export async function endSession(
+  { db, retry, now }: ActivityDeps,
+  ref: ClassRef,
+  { roomsClosed }: { roomsClosed: boolean },
+): Promise<ClassPlan> {
+  return await inTenant(db, ref.tenantId, async (tx) => {
+    const { row, session } = await readClass(tx, ref, 'for update');
+    const plan = await planOf(tx, row, session, retry);
+    const nowMs = now();
+    const over = nowMs >= plan.windowEndMs || (roomsClosed && nowMs >= plan.endMs);
+    if (row.status !== 'open' || !over) return plan;
+    const endedAt = new Date(nowMs);
+    await tx
+      .update(classes)
+      .set({ status: 'ended', endedAt })
+      .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId)));
+    const ended = await planOf(tx, { ...row, status: 'ended', endedAt }, session, retry);
+    await noteDue(tx, ref, ended.graceUntilMs);
+    return ended;
+  });
+}

@@ -1,0 +1,42 @@
+/** The HTTP process: starts and stops, nothing more. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ConfigError, readConfig } from './src/config.ts';
+import { openDatabase } from './src/db/client.ts';
+import { createApp } from './src/http/app.ts';
+import { createLog } from './src/log.ts';
+import { createClassWorkflows } from './src/temporal/class-workflows.ts';
+import { temporalOptions } from './src/temporal/connection-options.ts';
+import { startSweeper } from './src/temporal/sweeper.ts';
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const log = createLog('server', config.LOG_LEVEL);
+  const db = openDatabase(config.DATABASE_URL, 'rollcall-server', 20);
+  const workflows = createClassWorkflows(await temporalOptions(config));
+  const server = createServer(createApp({ db, workflows, config, now: Date.now, log }));
+  // Nobody may hold a connection by being slow.
+  server.headersTimeout = 10_000;
+  server.requestTimeout = 15_000;
+  const sweeper = startSweeper({ db, workflows, log });
+
+  const stop = async (): Promise<void> => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeIdleConnections();
+    await closed;
+    await sweeper.stop();
+    await workflows.close();
+    await db.close();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
+
+  server.listen(config.PORT, config.HOST, () => {
+    const { port } = server.address() as AddressInfo;
+    process.stdout.write(`server ready http://${config.HOST}:${port}\n`);
+  });
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : (error as Error).stack}\n`);
+  process.exitCode = 1;
+});

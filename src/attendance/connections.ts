@@ -1,0 +1,144 @@
+import { countingWindow } from './counting-window.ts';
+import type { ClassFacts, Moment } from './facts.ts';
+import type { Interval } from './intervals.ts';
+import { type Bound, bounds, type FindBound } from './rooms.ts';
+import { type EventRef, type Sign, type Trace, traces } from './traces.ts';
+import { SILENCE_MS, WHITEBOARD } from './whiteboard-silence.ts';
+import type { Who } from './who.ts';
+
+/** How an end was found: told by the source, inferred, estimated, or not at all (product §5, the table of ends). */
+export type Mark = 'told' | 'inferred' | 'estimated' | 'open';
+
+/** One unbroken technical presence. */
+export interface Connection {
+  source: string;
+  who: Who;
+  /** Null: only a left is known, without its beginning; that gives no presence. */
+  beginMs: number | null;
+  endMs: number;
+  mark: Mark;
+  /** Time in which it may have gone on (or, without a beginning, may have been there already), not clipped. */
+  possible: Interval | null;
+  /** Live, and nothing says that it has ended. */
+  connected: boolean;
+  /** It ended because somebody removed the participant or deleted the room. */
+  removed: boolean;
+  /** No joined told of it: it was found by listing the room. */
+  onlyListed: boolean;
+  /** Spans of heartbeats, first to last. */
+  heartbeats: Interval[];
+  events: EventRef[];
+}
+
+interface Surroundings {
+  window: Interval;
+  nowMs: number | null;
+  /** The interval at which the source is checked, `poll_seconds` for Meet, else `verify_seconds`. */
+  checkMs: (source: string) => number;
+  findBound: FindBound;
+}
+
+/** Every connection in the evidence, of persons and of guests, whatever the source. */
+export function connections(facts: ClassFacts, moment: Moment): Connection[] {
+  const around: Surroundings = {
+    window: countingWindow(facts),
+    nowMs: moment.kind === 'live' ? moment.nowMs : null,
+    checkMs: (source) => (source === 'meet' ? facts.pollMs : facts.verifyMs),
+    findBound: bounds(facts),
+  };
+  const found: Connection[] = [];
+  for (const trace of traces(facts)) {
+    const connection = conclude(trace, around);
+    if (connection !== null) found.push(connection);
+  }
+  return found;
+}
+
+/** Begin, end and mark of one connection; null when there is nothing but an aborted, which alone is no presence. */
+function conclude(trace: Trace, around: Surroundings): Connection | null {
+  const lives = trace.signs.filter((sign) => sign.kind === 'life');
+  const beginMs = beginning(trace.signs, lives);
+  const ends = trace.signs.filter(
+    (sign) => sign.kind === 'left' || (sign.kind === 'aborted' && beginMs !== null),
+  );
+  if (beginMs === null && ends.length === 0) return null;
+
+  const base = {
+    source: trace.source,
+    who: trace.who,
+    beginMs,
+    connected: false,
+    onlyListed: lives.length > 0 && lives.every((sign) => sign.event === null),
+    heartbeats: lives
+      .filter((sign) => sign.heartbeat)
+      .map((sign) => ({ startMs: sign.atMs, endMs: sign.untilMs })),
+    events: trace.signs.flatMap((sign) => sign.event ?? []),
+  };
+  const leftMs = latest(ends.map((sign) => sign.atMs));
+  const lastMs = latest([...lives.map((sign) => sign.untilMs), beginMs ?? Number.NEGATIVE_INFINITY]);
+  if (beginMs === null) {
+    const possible = { startMs: trace.notBeforeMs, endMs: leftMs };
+    return { ...base, endMs: leftMs, mark: 'estimated', possible, removed: false };
+  }
+  if (ends.length > 0) {
+    // The latest left says how it ended, also when a sighting on its way is a little later.
+    const removed = ends.some((sign) => sign.removal && sign.atMs === leftMs);
+    return { ...base, endMs: Math.max(leftMs, lastMs), mark: 'told', possible: null, removed };
+  }
+  const bound = around.findBound(trace.source, roomsOf(trace.signs), lastMs);
+  const events = bound?.event ? [...base.events, bound.event] : base.events;
+  return { ...base, events, ...endWithoutLeft(trace.source, lastMs, bound, around) };
+}
+
+type End = Pick<Connection, 'endMs' | 'mark' | 'possible' | 'connected' | 'removed'>;
+
+/** The table of ends (product §5), first row that fits. */
+function endWithoutLeft(source: string, lastMs: number, bound: Bound | null, around: Surroundings): End {
+  const { window, nowMs } = around;
+  const end = { endMs: lastMs, possible: null, connected: false, removed: false };
+  const alive = nowMs !== null && bound === null && !(source === WHITEBOARD && nowMs - lastMs > SILENCE_MS);
+  if (alive) {
+    const endMs = Math.max(lastMs, nowMs);
+    return { ...end, endMs, mark: lastMs >= window.endMs ? 'told' : 'open', connected: true };
+  }
+  if (lastMs >= window.endMs) return { ...end, mark: 'told' };
+  if (source === WHITEBOARD) return { ...end, mark: 'inferred' };
+  if (bound === null) {
+    return { ...end, mark: 'open', possible: { startMs: lastMs, endMs: Number.POSITIVE_INFINITY } };
+  }
+  if (bound.atMs - lastMs > 2 * around.checkMs(source)) {
+    return { ...end, mark: 'estimated', possible: { startMs: lastMs, endMs: bound.atMs } };
+  }
+  return bound.by === 'sweep'
+    ? { ...end, mark: 'inferred' }
+    : { ...end, endMs: bound.atMs, mark: 'inferred', removed: bound.removal };
+}
+
+/**
+ * The first proof of life, or what the source tells of the beginning if that is earlier. An aborted tells a beginning
+ * only to a connection with another sign of life.
+ */
+function beginning(signs: readonly Sign[], lives: readonly Sign[]): number | null {
+  const alive = lives.length > 0;
+  let beginMs = Number.POSITIVE_INFINITY;
+  for (const sign of signs) {
+    if (sign.kind === 'life') beginMs = Math.min(beginMs, sign.atMs);
+    if (sign.joinedAtMs !== null && (alive || sign.kind !== 'aborted')) {
+      beginMs = Math.min(beginMs, sign.joinedAtMs);
+    }
+  }
+  return Number.isFinite(beginMs) ? beginMs : null;
+}
+
+/** The room instances it was in; a connection that names none is in the one that has no name. */
+function roomsOf(signs: readonly Sign[]): Set<string | null> {
+  const rooms = new Set<string | null>();
+  for (const { room } of signs) if (room !== null) rooms.add(room);
+  return rooms.size > 0 ? rooms : new Set([null]);
+}
+
+function latest(instants: readonly number[]): number {
+  let ms = Number.NEGATIVE_INFINITY;
+  for (const instant of instants) ms = Math.max(ms, instant);
+  return ms;
+}

@@ -1,0 +1,148 @@
+/** Calculates the attendance of a class and appends it as a new version, or answers the version that is there. */
+import { createHash } from 'node:crypto';
+import { and, desc, eq } from 'drizzle-orm';
+import { calculateAttendance } from '../attendance/calculate.ts';
+import type { ClassAttendance, Missing, PersonAttendance, Stay } from '../attendance/record.ts';
+import { readClassFacts } from './class-facts.ts';
+import type { ClassRef, Tx } from './client.ts';
+import { readClass } from './plans.ts';
+import { policyOf } from './policy-in-force.ts';
+import { calculations, classes, records } from './schema.ts';
+
+export interface StoredCalculation {
+  version: number;
+  inputsHash: string;
+  isComplete: boolean;
+  missing: Missing[];
+  policy: { name: string; preset: string; version: number };
+  people: PersonAttendance[];
+  stays: Stay[];
+  calculatedAtMs: number;
+}
+
+const digest = (canonical: string): string => createHash('sha256').update(canonical).digest('hex');
+
+/** Provisional figures before the first calculation: who is in, and for how long, at `nowMs`. */
+export async function calculateLive(tx: Tx, ref: ClassRef, nowMs: number): Promise<ClassAttendance> {
+  const { row, session } = await readClass(tx, ref);
+  const policy = await policyOf(tx, row);
+  const facts = await readClassFacts(tx, ref, { row, session, policy });
+  return calculateAttendance(facts, { kind: 'live', nowMs }, digest);
+}
+
+/**
+ * Calculates from the facts. The first calculation fixes the policy version; `policyVersion` asks for another. A class
+ * that is settled already stays settled and changes between `completed` and `incomplete` as its evidence does.
+ */
+export async function calculateClass(
+  tx: Tx,
+  ref: ClassRef,
+  options: { policyVersion?: number } = {},
+): Promise<StoredCalculation> {
+  // The lock puts calculations of one class in a row, so that each sees the version before it.
+  const { row, session } = await readClass(tx, ref, 'for update');
+  const policy = await policyOf(tx, row, options.policyVersion ?? row.policyVersion);
+  const facts = await readClassFacts(tx, ref, { row, session, policy });
+  const result = calculateAttendance(facts, { kind: 'settled' }, digest);
+  const inputsHash = result.inputsHash ?? '';
+  const latest = await readCalculation(tx, ref);
+  const missing = missingOf(result);
+  const settled = row.settledAt !== null && row.cancelledAt === null;
+  await tx
+    .update(classes)
+    .set({
+      policyVersion: policy.version,
+      isComplete: result.isComplete,
+      missing,
+      ...(settled ? { status: missing.length === 0 ? ('completed' as const) : ('incomplete' as const) } : {}),
+    })
+    .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId)));
+  if (latest !== null && latest.inputsHash === inputsHash) return latest;
+  const stored: StoredCalculation = {
+    version: (latest?.version ?? 0) + 1,
+    inputsHash,
+    isComplete: result.isComplete,
+    missing,
+    policy: { name: policy.name, preset: policy.preset, version: policy.version },
+    people: result.people,
+    stays: result.stays,
+    calculatedAtMs: Date.now(),
+  };
+  await append(tx, ref, stored);
+  return stored;
+}
+
+/** What keeps the class from being settled: evidence that is missing, and people about whom it cannot tell. */
+function missingOf(result: ClassAttendance): Missing[] {
+  const unknown = result.people.filter((person) => person.status === 'unknown').length;
+  if (unknown === 0) return result.missing;
+  const message = `${unknown} ${unknown === 1 ? 'person is' : 'people are'} unknown; each record says why`;
+  return [...result.missing, { code: 'people_unknown', message }];
+}
+
+async function append(tx: Tx, { tenantId, classId }: ClassRef, stored: StoredCalculation): Promise<void> {
+  const { version } = stored;
+  await tx.insert(calculations).values({
+    tenantId,
+    classId,
+    version,
+    inputsHash: stored.inputsHash,
+    policy: stored.policy.name,
+    policyPreset: stored.policy.preset,
+    policyVersion: stored.policy.version,
+    isComplete: stored.isComplete,
+    missing: stored.missing,
+    stays: stored.stays,
+    calculatedAt: new Date(stored.calculatedAtMs),
+  });
+  if (stored.people.length === 0) return;
+  await tx.insert(records).values(
+    stored.people.map((attendance) => ({
+      tenantId,
+      classId,
+      version,
+      personId: attendance.personId,
+      status: attendance.status,
+      isFinal: attendance.isFinal,
+      attendance,
+    })),
+  );
+}
+
+/** The latest calculation, or the one of `version`. */
+export async function readCalculation(tx: Tx, ref: ClassRef, version?: number): Promise<StoredCalculation | null> {
+  const [row] = await tx
+    .select()
+    .from(calculations)
+    .where(
+      and(
+        eq(calculations.tenantId, ref.tenantId),
+        eq(calculations.classId, ref.classId),
+        version === undefined ? undefined : eq(calculations.version, version),
+      ),
+    )
+    .orderBy(desc(calculations.version))
+    .limit(1);
+  if (!row) return null;
+  const people = await tx
+    .select({ attendance: records.attendance })
+    .from(records)
+    .where(
+      and(
+        eq(records.tenantId, ref.tenantId),
+        eq(records.classId, ref.classId),
+        eq(records.version, row.version),
+      ),
+    )
+    .orderBy(records.personId);
+  return {
+    version: row.version,
+    inputsHash: row.inputsHash,
+    isComplete: row.isComplete,
+    missing: row.missing,
+    policy: { name: row.policy, preset: row.policyPreset, version: row.policyVersion },
+    people: people.map(({ attendance }) => attendance),
+    stays: row.stays,
+    calculatedAtMs: row.calculatedAt.getTime(),
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * The way to the database. Every statement about a tenant runs inside {@link inTenant}: a transaction in which
+ * PostgreSQL itself hides the rows of everybody else. The pool works as `rollcall_app`, which owns nothing.
+ */
+import { sql } from 'drizzle-orm';
+import { drizzle, type PostgresJsDatabase, type PostgresJsTransaction } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+import * as schema from './schema.ts';
+
+export type Tx = PostgresJsTransaction<typeof schema, Record<string, never>>;
+export interface Database {
+  orm: PostgresJsDatabase<typeof schema>;
+  close(): Promise<void>;
+}
+
+/** Names one class; the two ids travel together because neither means anything alone. */
+export interface ClassRef {
+  tenantId: string;
+  classId: string;
+}
+
+export function openDatabase(url: string, applicationName: string, poolSize = 10): Database {
+  const client = postgres(url, {
+    max: poolSize,
+    connect_timeout: 5,
+    // The first retry comes at once: a database that is back must be seen as back.
+    backoff: (tries) => Math.min(1, 0.05 * 2 ** tries),
+    onnotice: () => {},
+    connection: {
+      application_name: applicationName,
+      role: 'rollcall_app',
+      statement_timeout: 15_000,
+      idle_in_transaction_session_timeout: 30_000,
+    },
+  });
+  return { orm: drizzle(client, { schema }), close: () => client.end({ timeout: 5 }) };
+}
+
+/** Runs `work` in one transaction that sees the rows of `tenantId` only. */
+export async function inTenant<T>(db: Database, tenantId: string, work: (tx: Tx) => Promise<T>): Promise<T> {
+  try {
+    return await db.orm.transaction(async (tx) => {
+      await tx.execute(sql`select set_config('app.tenant', ${tenantId}, true)`);
+      return await work(tx as unknown as Tx);
+    });
+  } catch (error) {
+    throw databaseUnavailable(error) ?? error;
+  }
+}
+
+/** PostgreSQL cannot be reached, is starting or going down. Nothing was committed, or the answer to the commit was lost. */
+export class DatabaseUnavailable extends Error {
+  readonly code = 'database_unavailable';
+  constructor(cause: unknown) {
+    super(`the database cannot be reached: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+const CONNECTION_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOENT',
+  'ETIMEDOUT',
+  'CONNECT_TIMEOUT',
+  'CONNECTION_CLOSED',
+  'CONNECTION_DESTROYED',
+  'CONNECTION_ENDED',
+  '53300', // too_many_connections
+  '57P01', // admin_shutdown
+  '57P02', // crash_shutdown
+  '57P03', // cannot_connect_now
+]);
+
+function databaseUnavailable(error: unknown): DatabaseUnavailable | null {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof DatabaseUnavailable) return cause;
+    const code = 'code' in cause ? String(cause.code) : '';
+    if (CONNECTION_CODES.has(code) || code.startsWith('08')) return new DatabaseUnavailable(cause);
+  }
+  return null;
+}

@@ -1,0 +1,32 @@
+/** Which policy, in which version, judges a class: the one in force at its start, in the tenant's zone (product §5). */
+import { and, eq } from 'drizzle-orm';
+import { DateTime } from 'luxon';
+import { isPreset, PRESETS, type Policy, policyFromDefinition, resolvePolicy } from '../attendance/policy.ts';
+import type { Tx } from './client.ts';
+import { type classes, policies, tenants } from './schema.ts';
+
+type PolicyOfClass = Pick<typeof classes.$inferSelect, 'tenantId' | 'policy' | 'policyVersion' | 'startAt'>;
+
+/** A class names a policy, or a version of one, that its tenant does not have. */
+export class PolicyNotFound extends Error {
+  readonly code = 'policy_not_found';
+}
+
+/** `version` asks for another than the one that the class is held to since its first calculation. */
+export async function policyOf(tx: Tx, row: PolicyOfClass, version = row.policyVersion): Promise<Policy> {
+  const versions = await tx
+    .select({ version: policies.version, definition: policies.definition })
+    .from(policies)
+    .where(and(eq(policies.tenantId, row.tenantId), eq(policies.name, row.policy)));
+  if (version !== null) {
+    const asked = versions.find((candidate) => candidate.version === version);
+    if (asked) return policyFromDefinition(asked);
+    if (version === 0 && isPreset(row.policy)) return PRESETS[row.policy];
+    throw new PolicyNotFound(`policy "${row.policy}" has no version ${version}`);
+  }
+  const [tenant] = await tx.select({ zone: tenants.timeZone }).from(tenants).where(eq(tenants.tenantId, row.tenantId));
+  const localDate = DateTime.fromJSDate(row.startAt, { zone: tenant?.zone ?? 'UTC' }).toFormat('yyyy-MM-dd');
+  const policy = resolvePolicy(row.policy, localDate, versions);
+  if (!policy) throw new PolicyNotFound(`policy "${row.policy}" does not hold yet on ${localDate}`);
+  return policy;
+}

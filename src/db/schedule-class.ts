@@ -1,0 +1,120 @@
+import { and, eq, isNotNull } from 'drizzle-orm';
+import { type ClassView, viewClass } from './classes.ts';
+import type { ClassRef, Tx } from './client.ts';
+import type { ClassRow } from './plans.ts';
+import { type Roster, writeRoster } from './rosters.ts';
+import { classes, sessions } from './schema.ts';
+
+/** A class as it was asked for, with what the request left out filled in. */
+export interface ClassRequest extends Roster {
+  classId: string;
+  externalId: string | null;
+  subject: string;
+  startMs: number;
+  endMs: number;
+  sessionType: string;
+  provider: ClassRow['provider'];
+  meetingCode: string | null;
+  roomName: string | null;
+  policy: string;
+  timeZone: string;
+  openLeadSeconds: number;
+  pollSeconds: number;
+  verifySeconds: number;
+  graceSeconds: number;
+  scheduledAtMs: number;
+  /** Under the names of the API, to be compared with a later request of the same `external_id`. */
+  asked: AskedFor;
+}
+
+export interface AskedFor {
+  fields: Record<string, unknown>;
+  /** The fields that the request left to the defaults; they may change without making it another request. */
+  defaulted: string[];
+}
+
+export interface Difference {
+  field: string;
+  existing: unknown;
+  requested: unknown;
+}
+
+export type Scheduled =
+  | { kind: 'created'; view: ClassView }
+  | { kind: 'same'; view: ClassView }
+  | { kind: 'different'; classId: string; differences: Difference[] };
+
+/** The class that an `external_id` already stands for, compared with what is asked for now; null when there is none. */
+export async function findScheduled(
+  tx: Tx,
+  tenantId: string,
+  externalId: string,
+  asked: AskedFor,
+): Promise<Scheduled | null> {
+  const [found] = await tx
+    .select({ id: classes.id, request: classes.request })
+    .from(classes)
+    .where(and(eq(classes.tenantId, tenantId), eq(classes.externalId, externalId)));
+  if (!found) return null;
+  const differences = compare(found.request as unknown as AskedFor, asked);
+  if (differences.length > 0) return { kind: 'different', classId: found.id, differences };
+  return { kind: 'same', view: await viewClass(tx, { tenantId, classId: found.id }) };
+}
+
+function compare(existing: AskedFor, requested: AskedFor): Difference[] {
+  const left = (asked: AskedFor, field: string) => asked.defaulted.includes(field);
+  return Object.keys({ ...existing.fields, ...requested.fields })
+    .map((field) => ({
+      field,
+      existing: existing.fields[field] ?? null,
+      requested: requested.fields[field] ?? null,
+    }))
+    .filter((one) => JSON.stringify(one.existing) !== JSON.stringify(one.requested))
+    .filter(({ field }) => !(left(existing, field) && left(requested, field)));
+}
+
+/**
+ * Stores a class, its session and its roster. Of several that come at once with one `external_id`, the first makes the
+ * class and the others wait for it and are compared with it.
+ */
+export async function scheduleClass(tx: Tx, tenantId: string, request: ClassRequest): Promise<Scheduled> {
+  const { classId, externalId, meetingCode, roomName, asked } = request;
+  const ref: ClassRef = { tenantId, classId };
+  const inserted = await tx
+    .insert(classes)
+    .values({
+      tenantId,
+      id: classId,
+      externalId,
+      request: { ...asked },
+      subject: request.subject,
+      sessionType: request.sessionType,
+      provider: request.provider,
+      policy: request.policy,
+      timeZone: request.timeZone,
+      startAt: new Date(request.startMs),
+      endAt: new Date(request.endMs),
+      openLeadSeconds: request.openLeadSeconds,
+      pollSeconds: request.pollSeconds,
+      verifySeconds: request.verifySeconds,
+      graceSeconds: request.graceSeconds,
+      meetingCode,
+      scheduledAt: new Date(request.scheduledAtMs),
+    })
+    .onConflictDoNothing({ target: [classes.tenantId, classes.externalId], where: isNotNull(classes.externalId) })
+    .returning({ id: classes.id });
+  if (inserted.length === 0 && externalId !== null) {
+    const first = await findScheduled(tx, tenantId, externalId, asked);
+    if (first) return first;
+    throw new Error(`class with external_id ${externalId} is neither new nor there`);
+  }
+  await tx.insert(sessions).values({
+    tenantId,
+    classId,
+    meetingCode,
+    meetingUri: meetingCode === null ? null : `https://meet.google.com/${meetingCode}`,
+    roomName,
+  });
+  await writeRoster(tx, ref, request);
+  return { kind: 'created', view: await viewClass(tx, ref) };
+}

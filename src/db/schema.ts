@@ -1,0 +1,373 @@
+/**
+ * Every table, as Drizzle sees it. All rows belong to a tenant; the first migration forces row security on each table
+ * and gives the app role its few rights. The log (`events`, `sweeps`, `identity_decisions`, `calculations`, `records`,
+ * `policies`) is append-only: no role may update or delete it.
+ */
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  boolean,
+  foreignKey,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  unique,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
+import type { ListedConnection, ListedRoom } from '../attendance/facts.ts';
+import type { PolicyDefinition } from '../attendance/policy.ts';
+import type { Missing, PersonAttendance, Stay } from '../attendance/record.ts';
+
+/** Milliseconds, as everywhere in Rollcall. */
+const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
+const tenantId = () => text('tenant_id').notNull();
+
+/** What a tenant may set for itself (product §10, §13). Absent: the server's own default. */
+export interface TenantSettings {
+  session_type?: string;
+  provider?: 'meet' | 'livekit' | 'whiteboard';
+  policy?: string;
+  open_lead_seconds?: number;
+  poll_seconds?: number;
+  verify_seconds?: number;
+  grace_seconds?: number;
+  room_pattern?: string;
+  identity_form?: 'rollcall' | 'itqan';
+}
+
+/** What stops a class from being captured, as an operator must read it. */
+export interface CaptureProblem {
+  code: string;
+  message: string;
+  since: string;
+}
+
+export const tenants = pgTable('tenants', {
+  tenantId: text('tenant_id').primaryKey(),
+  name: text('name').notNull(),
+  timeZone: text('time_zone').notNull().default('UTC'),
+  currency: text('currency').notNull().default('USD'),
+  settings: jsonb('settings').$type<TenantSettings>().notNull().default({}),
+  createdAt: instant('created_at').notNull().defaultNow(),
+});
+
+export const people = pgTable(
+  'people',
+  {
+    tenantId: tenantId(),
+    id: uuid('id').notNull().defaultRandom(),
+    /** Lower case: two spellings of one address are one person. */
+    email: text('email').notNull(),
+    name: text('name').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.id] }), unique('people_email').on(t.tenantId, t.email)],
+);
+
+export const classes = pgTable(
+  'classes',
+  {
+    tenantId: tenantId(),
+    id: uuid('id').notNull().defaultRandom(),
+    externalId: text('external_id'),
+    /** The request that made the class, canonical: the same `external_id` must ask for the same. */
+    request: jsonb('request').$type<Record<string, unknown>>().notNull(),
+    subject: text('subject').notNull(),
+    sessionType: text('session_type').notNull(),
+    provider: text('provider').$type<'meet' | 'livekit' | 'whiteboard'>().notNull(),
+    policy: text('policy').notNull(),
+    /** The version in force at the start, fixed by the first calculation; null until then. */
+    policyVersion: integer('policy_version'),
+    timeZone: text('time_zone').notNull(),
+    startAt: instant('start_at').notNull(),
+    endAt: instant('end_at').notNull(),
+    /** Stored status. `active` is never stored: it is `open` once the clock has passed the start. */
+    status: text('status')
+      .$type<'scheduled' | 'open' | 'ended' | 'reconciling' | 'completed' | 'incomplete' | 'cancelled'>()
+      .notNull()
+      .default('scheduled'),
+    openLeadSeconds: integer('open_lead_seconds').notNull(),
+    pollSeconds: integer('poll_seconds').notNull(),
+    verifySeconds: integer('verify_seconds').notNull(),
+    graceSeconds: integer('grace_seconds').notNull(),
+    meetingCode: text('meeting_code'),
+    scheduledAt: instant('scheduled_at').notNull().defaultNow(),
+    openedAt: instant('opened_at'),
+    endedAt: instant('ended_at'),
+    settledAt: instant('settled_at'),
+    cancelledAt: instant('cancelled_at'),
+    cancelReason: text('cancel_reason'),
+    captureProblem: jsonb('capture_problem').$type<CaptureProblem>(),
+    missing: jsonb('missing').$type<Missing[]>().notNull().default([]),
+    isComplete: boolean('is_complete').notNull().default(false),
+    attempts: integer('attempts').notNull().default(0),
+    /** Raised by every change of the plan; the sweeper rings again until the workflow has been told. */
+    planVersion: integer('plan_version').notNull().default(1),
+    planRungVersion: integer('plan_rung_version').notNull().default(1),
+    workflowStartedAt: instant('workflow_started_at'),
+    /** When the workflow means to work on this class next; long past it, the sweeper looks whether it still runs. */
+    workflowDueAt: instant('workflow_due_at'),
+    lastRungAt: instant('last_rung_at'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    uniqueIndex('classes_external_id').on(t.tenantId, t.externalId).where(sql`${t.externalId} is not null`),
+    index('classes_start').on(t.tenantId, t.startAt, t.id),
+    index('classes_unsettled').on(t.workflowDueAt).where(sql`${t.settledAt} is null`),
+  ],
+);
+
+export const classRoster = pgTable(
+  'class_roster',
+  {
+    tenantId: tenantId(),
+    classId: uuid('class_id').notNull(),
+    personId: uuid('person_id').notNull(),
+    role: text('role').$type<'teacher' | 'student'>().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.classId, t.personId] }),
+    foreignKey({ columns: [t.tenantId, t.classId], foreignColumns: [classes.tenantId, classes.id] }),
+    foreignKey({ columns: [t.tenantId, t.personId], foreignColumns: [people.tenantId, people.id] }),
+    index('class_roster_person').on(t.tenantId, t.personId),
+  ],
+);
+
+export const sessions = pgTable(
+  'sessions',
+  {
+    tenantId: tenantId(),
+    classId: uuid('class_id').notNull(),
+    /** Google's resource name, `spaces/…`. */
+    spaceName: text('space_name'),
+    meetingCode: text('meeting_code'),
+    meetingUri: text('meeting_uri'),
+    roomName: text('room_name'),
+    closedAt: instant('closed_at'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.classId] }),
+    foreignKey({ columns: [t.tenantId, t.classId], foreignColumns: [classes.tenantId, classes.id] }),
+    index('sessions_space').on(t.tenantId, t.spaceName),
+  ],
+);
+
+export const sources = pgTable(
+  'sources',
+  {
+    tenantId: tenantId(),
+    name: text('name').notNull(),
+    kind: text('kind').$type<'in_call' | 'supporting'>().notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.name] })],
+);
+
+/** A source said that it has told all it knows of a class. */
+export const sourceCompletions = pgTable(
+  'source_completions',
+  {
+    tenantId: tenantId(),
+    classId: uuid('class_id').notNull(),
+    source: text('source').notNull(),
+    declaredAt: instant('declared_at').notNull().defaultNow(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.classId, t.source] }),
+    foreignKey({ columns: [t.tenantId, t.classId], foreignColumns: [classes.tenantId, classes.id] }),
+  ],
+);
+
+export const events = pgTable(
+  'events',
+  {
+    tenantId: tenantId(),
+    id: bigint('id', { mode: 'bigint' }).generatedAlwaysAsIdentity().notNull(),
+    classId: uuid('class_id').notNull(),
+    source: text('source').notNull(),
+    sourceEventId: text('source_event_id').notNull(),
+    kind: text('kind')
+      .$type<'joined' | 'left' | 'aborted' | 'seen' | 'heartbeat' | 'room_opened' | 'room_closed'>()
+      .notNull(),
+    at: instant('at').notNull(),
+    joinedAt: instant('joined_at'),
+    untilAt: instant('until_at'),
+    connection: text('connection'),
+    room: text('room'),
+    personId: uuid('person_id'),
+    identity: text('identity'),
+    reason: text('reason'),
+    /** SHA-256 of everything above, in canonical order: tells a duplicate from the same id with other content. */
+    contentHash: text('content_hash').notNull(),
+    receivedAt: instant('received_at').notNull().defaultNow(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    unique('events_source_event').on(t.tenantId, t.source, t.sourceEventId),
+    foreignKey({ columns: [t.tenantId, t.classId], foreignColumns: [classes.tenantId, classes.id] }),
+    index('events_class').on(t.tenantId, t.classId, t.id),
+  ],
+);
+
+export const sweeps = pgTable(
+  'sweeps',
+  {
+    tenantId: tenantId(),
+    id: bigint('id', { mode: 'bigint' }).generatedAlwaysAsIdentity().notNull(),
+    classId: uuid('class_id').notNull(),
+    source: text('source').notNull(),
+    at: instant('at').notNull(),
+    ok: boolean('ok').notNull(),
+    scope: text('scope').$type<'present' | 'all'>().notNull(),
+    roomExisted: boolean('room_existed'),
+    rooms: jsonb('rooms').$type<ListedRoom[]>().notNull(),
+    connections: jsonb('connections').$type<ListedConnection[]>().notNull(),
+    error: text('error'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    foreignKey({ columns: [t.tenantId, t.classId], foreignColumns: [classes.tenantId, classes.id] }),
+    // One listing at one instant: an activity that is retried after its commit stores nothing twice.
+    unique('sweeps_instant').on(t.tenantId, t.classId, t.source, t.at),
+  ],
+);
+
+export const identities = pgTable(
+  'identities',
+  {
+    tenantId: tenantId(),
+    id: uuid('id').notNull().defaultRandom(),
+    source: text('source').notNull(),
+    identity: text('identity').notNull(),
+    kind: text('kind').$type<'signed_in' | 'anonymous' | 'phone' | 'other' | 'machine'>().notNull(),
+    displayName: text('display_name'),
+    /** What the directory said, when it knew the user. */
+    email: text('email'),
+    /** When the directory was asked; null: not yet, or it did not answer. */
+    lookedUpAt: instant('looked_up_at'),
+    /** Remembered: who this is in every class to come. */
+    personId: uuid('person_id'),
+    firstSeenAt: instant('first_seen_at').notNull().defaultNow(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    unique('identities_name').on(t.tenantId, t.source, t.identity),
+    foreignKey({ columns: [t.tenantId, t.personId], foreignColumns: [people.tenantId, people.id] }),
+  ],
+);
+
+/** What an identity means in one class: the latest decision, or not decided yet. */
+export const classIdentities = pgTable(
+  'class_identities',
+  {
+    tenantId: tenantId(),
+    classId: uuid('class_id').notNull(),
+    identityId: uuid('identity_id').notNull(),
+    state: text('state').$type<'unmatched' | 'matched' | 'dismissed'>().notNull(),
+    personId: uuid('person_id'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.classId, t.identityId] }),
+    foreignKey({ columns: [t.tenantId, t.classId], foreignColumns: [classes.tenantId, classes.id] }),
+    foreignKey({ columns: [t.tenantId, t.identityId], foreignColumns: [identities.tenantId, identities.id] }),
+    foreignKey({ columns: [t.tenantId, t.personId], foreignColumns: [people.tenantId, people.id] }),
+    index('class_identities_identity').on(t.tenantId, t.identityId),
+  ],
+);
+
+/** Who decided what about an identity, and when: appended, never changed. */
+export const identityDecisions = pgTable(
+  'identity_decisions',
+  {
+    tenantId: tenantId(),
+    id: bigint('id', { mode: 'bigint' }).generatedAlwaysAsIdentity().notNull(),
+    identityId: uuid('identity_id').notNull(),
+    action: text('action').$type<'match' | 'dismiss' | 'unmatch'>().notNull(),
+    personId: uuid('person_id'),
+    remember: boolean('remember').notNull().default(false),
+    classIds: jsonb('class_ids').$type<string[]>().notNull(),
+    decidedBy: text('decided_by').notNull(),
+    decidedAt: instant('decided_at').notNull().defaultNow(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    foreignKey({ columns: [t.tenantId, t.identityId], foreignColumns: [identities.tenantId, identities.id] }),
+  ],
+);
+
+export const policies = pgTable(
+  'policies',
+  {
+    tenantId: tenantId(),
+    name: text('name').notNull(),
+    version: integer('version').notNull(),
+    effectiveFrom: text('effective_from').notNull(),
+    definition: jsonb('definition').$type<PolicyDefinition>().notNull(),
+    createdBy: text('created_by').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.name, t.version] })],
+);
+
+/** One calculation of a whole class; its version is the version of its records. */
+export const calculations = pgTable(
+  'calculations',
+  {
+    tenantId: tenantId(),
+    classId: uuid('class_id').notNull(),
+    version: integer('version').notNull(),
+    inputsHash: text('inputs_hash').notNull(),
+    policy: text('policy').notNull(),
+    policyPreset: text('policy_preset').notNull(),
+    policyVersion: integer('policy_version').notNull(),
+    isComplete: boolean('is_complete').notNull(),
+    missing: jsonb('missing').$type<Missing[]>().notNull(),
+    stays: jsonb('stays').$type<Stay[]>().notNull(),
+    calculatedAt: instant('calculated_at').notNull().defaultNow(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.classId, t.version] }),
+    foreignKey({ columns: [t.tenantId, t.classId], foreignColumns: [classes.tenantId, classes.id] }),
+  ],
+);
+
+export const records = pgTable(
+  'records',
+  {
+    tenantId: tenantId(),
+    classId: uuid('class_id').notNull(),
+    version: integer('version').notNull(),
+    personId: uuid('person_id').notNull(),
+    status: text('status').$type<PersonAttendance['status']>().notNull(),
+    isFinal: boolean('is_final').notNull(),
+    attendance: jsonb('attendance').$type<PersonAttendance>().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.classId, t.version, t.personId] }),
+    foreignKey({
+      columns: [t.tenantId, t.classId, t.version],
+      foreignColumns: [calculations.tenantId, calculations.classId, calculations.version],
+    }),
+    index('records_person').on(t.tenantId, t.personId),
+  ],
+);
+
+/** Answers of unsafe calls, so that a repeated `Idempotency-Key` gets the first answer again. */
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    tenantId: tenantId(),
+    key: text('key').notNull(),
+    requestHash: text('request_hash').notNull(),
+    status: integer('status'),
+    body: jsonb('body'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.key] })],
+);

@@ -1,0 +1,122 @@
+/** A provider's names for people: met, looked up, and matched where it is certain who they are. */
+import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
+import type { ClassRef, Tx } from '../db/client.ts';
+import { classIdentities, identities, identityDecisions, people } from '../db/schema.ts';
+
+export interface MetIdentity {
+  identity: string;
+  kind: 'signed_in' | 'anonymous' | 'phone' | 'other' | 'machine';
+  displayName: string;
+}
+
+/** Stores who was met and answers those signed in whom nobody has looked up in the directory yet. */
+export async function meetIdentities(
+  tx: Tx,
+  { tenantId }: ClassRef,
+  source: string,
+  met: MetIdentity[],
+): Promise<string[]> {
+  if (met.length === 0) return [];
+  await tx
+    .insert(identities)
+    .values(met.map((one) => ({ tenantId, source, ...one })))
+    .onConflictDoNothing();
+  const rows = await tx
+    .select({ identity: identities.identity })
+    .from(identities)
+    .where(
+      and(
+        eq(identities.tenantId, tenantId),
+        eq(identities.source, source),
+        eq(identities.kind, 'signed_in'),
+        isNull(identities.lookedUpAt),
+        isNull(identities.personId),
+        inArray(
+          identities.identity,
+          met.map((one) => one.identity),
+        ),
+      ),
+    );
+  return rows.map((row) => row.identity);
+}
+
+/** What the directory said; `email` null: it does not know this user. */
+export interface LookedUp {
+  identity: string;
+  email: string | null;
+}
+
+export async function rememberLookUps(
+  tx: Tx,
+  { tenantId }: ClassRef,
+  source: string,
+  found: LookedUp[],
+  nowMs: number,
+): Promise<void> {
+  if (found.length === 0) return;
+  const values = sql.join(
+    found.map(({ identity, email }) => sql`(${identity}, ${email?.toLowerCase() ?? null}::text)`),
+    sql`, `,
+  );
+  await tx.execute(sql`
+    update identities set email = found.email, looked_up_at = ${new Date(nowMs).toISOString()}::timestamptz
+    from (values ${values}) as found (identity, email)
+    where identities.tenant_id = ${tenantId} and identities.source = ${source}
+      and identities.identity = found.identity`);
+}
+
+/**
+ * Ties what was met in a class to people: an e-mail from the directory that is a person's own is proof, a display name
+ * never is. Whoever is left waits in the review queue.
+ */
+export async function matchInClass(tx: Tx, ref: ClassRef, source: string, met: string[]): Promise<void> {
+  if (met.length === 0) return;
+  const { tenantId, classId } = ref;
+  const ofThese = and(
+    eq(identities.tenantId, tenantId),
+    eq(identities.source, source),
+    inArray(identities.identity, met),
+  );
+  const proven = await tx
+    .update(identities)
+    .set({ personId: people.id })
+    .from(people)
+    .where(
+      and(ofThese, isNull(identities.personId), eq(people.tenantId, tenantId), eq(people.email, identities.email)),
+    )
+    .returning({ identityId: identities.id, personId: people.id });
+  if (proven.length > 0) {
+    await tx.insert(identityDecisions).values(
+      proven.map(({ identityId, personId }) => ({
+        tenantId,
+        identityId,
+        personId,
+        action: 'match' as const,
+        remember: true,
+        classIds: [classId],
+        decidedBy: 'directory',
+      })),
+    );
+  }
+  const rows = await tx
+    .select({ id: identities.id, personId: identities.personId })
+    .from(identities)
+    .where(ofThese);
+  await tx
+    .insert(classIdentities)
+    .values(
+      rows.map(({ id, personId }) => ({
+        tenantId,
+        classId,
+        identityId: id,
+        personId,
+        state: personId === null ? ('unmatched' as const) : ('matched' as const),
+      })),
+    )
+    .onConflictDoUpdate({
+      target: [classIdentities.tenantId, classIdentities.classId, classIdentities.identityId],
+      set: { state: sql`excluded.state`, personId: sql`excluded.person_id` },
+      // What a human decided about this class stands.
+      setWhere: sql`${classIdentities.state} = 'unmatched' and excluded.person_id is not null`,
+    });
+}

@@ -1,0 +1,62 @@
+import { type SpawnOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { guardProcess } from './guard.ts';
+import { identify } from './process-identity.ts';
+import { politely, stopProcess } from './stop-process.ts';
+
+export interface RunOptions extends Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'> {
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number;
+  readonly onLine?: (line: string) => void;
+}
+
+export class CommandFailed extends Error {
+  readonly code = 'command_failed';
+}
+
+const KEPT_LINES = 30;
+
+/**
+ * Runs a command to its end, in a group of its own, and gives back its output. Nothing of it stays behind when it
+ * is aborted, exceeds `timeoutMs` (milliseconds) or this process dies. Throws `CommandFailed` with its last lines.
+ */
+export async function runCommand(command: string, args: readonly string[], options: RunOptions = {}) {
+  const { signal, timeoutMs, onLine, ...spawnOptions } = options;
+  signal?.throwIfAborted();
+  const child = spawn(command, args, { ...spawnOptions, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const lines: string[] = [];
+  const take = (line: string) => {
+    lines.push(line);
+    onLine?.(line);
+  };
+  createInterface({ input: child.stdout }).on('line', take);
+  createInterface({ input: child.stderr }).on('line', take);
+  const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
+  // Settled below; without this an early throw would leave a rejection that nobody handles.
+  ended.catch(() => {});
+  if (child.pid === undefined) await ended;
+  const pid = child.pid ?? 0;
+  const release = guardProcess(pid, politely);
+  const identity = identify(pid);
+  const limit = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+  const enough = AbortSignal.any([signal, limit].filter((each) => each !== undefined));
+  const stop = () => identity && void stopProcess(identity, politely);
+  enough.addEventListener('abort', stop, { once: true });
+  try {
+    const [code, killedBy] = await ended;
+    signal?.throwIfAborted();
+    if (limit?.aborted)
+      throw failure(`did not end within ${Number(timeoutMs) / 1000} s`, command, args, lines);
+    if (code !== 0) throw failure(`ended with ${killedBy ?? `status ${code}`}`, command, args, lines);
+    return lines.join('\n');
+  } finally {
+    enough.removeEventListener('abort', stop);
+    release();
+  }
+}
+
+function failure(what: string, command: string, args: readonly string[], lines: readonly string[]) {
+  const said = lines.slice(-KEPT_LINES).join('\n');
+  return new CommandFailed(`\`${[command, ...args].join(' ')}\` ${what}${said === '' ? '' : `:\n${said}`}`);
+}

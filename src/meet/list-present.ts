@@ -1,0 +1,61 @@
+import type { FetchWindow, PresentAnswer, PresentMemory } from './answer.ts';
+import { overlappingRecords } from './conference-records.ts';
+import type { GoogleCaller } from './google-caller.ts';
+import type { MeetApi } from './google-clients.ts';
+import { distinctParticipants, listParticipants } from './participants.ts';
+import { listSessions } from './sessions.ts';
+
+export interface PresentQuery {
+  /** E-mail of the organizer. */
+  subject: string;
+  spaceName: string;
+  window: FetchWindow;
+  /**
+   * The memory of the previous answer. The sessions of somebody who was in the call then and is now are asked for again
+   * only after `recheckAfterMs`; the answer does not list them meanwhile. Meet tells nobody that one left and came back
+   * between two answers, so an unasked session is never called open. Below twice the poll interval, so that a session
+   * whose end Google loses is still bounded by the closing of its room.
+   */
+  previous?: { memory: PresentMemory; recheckAfterMs: number };
+}
+
+/** Who is in the call: 1 call for the records, 1 for each open one, 1 for each participant to be asked about. */
+export async function listPresent(
+  call: GoogleCaller,
+  api: MeetApi,
+  { subject, spaceName, window, previous }: PresentQuery,
+  now: () => number,
+): Promise<PresentAnswer> {
+  const atMs = now();
+  const rooms = await overlappingRecords(call, api, { subject, spaceName, window });
+  const participants = [];
+  for (const { room, endMs } of rooms) {
+    if (endMs === null)
+      participants.push(...(await listParticipants(call, api, { subject, room, which: 'present' })));
+  }
+
+  const memory: PresentMemory = {};
+  const asked = participants.filter(({ name }) => {
+    const askedAtMs = previous?.memory[name];
+    if (previous === undefined || askedAtMs === undefined || askedAtMs + previous.recheckAfterMs <= atMs)
+      return true;
+    memory[name] = askedAtMs;
+    return false;
+  });
+  const sessions = await listSessions(call, api, { subject, participants: asked, which: 'open' });
+  const connections = sessions.filter(({ endMs }) => endMs === null);
+  // Somebody without an open session yet is not remembered, and so is asked about again next time.
+  for (const { connection } of connections) memory[participantOf(connection)] = atMs;
+
+  return {
+    atMs,
+    scope: 'present',
+    rooms,
+    connections,
+    participants: distinctParticipants(participants),
+    memory,
+  };
+}
+
+/** `conferenceRecords/a/participants/b/participantSessions/c` → `conferenceRecords/a/participants/b` */
+const participantOf = (connection: string) => connection.replace(/\/participantSessions\/[^/]*$/, '');

@@ -1,0 +1,48 @@
+/** Prometheus figures of one process. Labels never name a tenant or a person. */
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+
+export interface Metrics {
+  registry: Registry;
+  httpSeconds: Histogram<'method' | 'route' | 'status'>;
+  databaseFailures: Counter;
+  temporalFailures: Counter<'call'>;
+  eventsAccepted: Counter;
+  eventsRejected: Counter;
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    httpSeconds: new Histogram({
+      name: 'rollcall_http_request_seconds',
+      help: 'Time to answer, by route as it is documented',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15],
+      registers,
+    }),
+    databaseFailures: new Counter({
+      name: 'rollcall_database_failures_total',
+      help: 'Requests answered with 503 because the database could not be reached',
+      registers,
+    }),
+    temporalFailures: new Counter({
+      name: 'rollcall_temporal_failures_total',
+      help: 'Starts, rings and fetches that Temporal did not take; the sweeper makes up for them',
+      labelNames: ['call'],
+      registers,
+    }),
+    eventsAccepted: new Counter({
+      name: 'rollcall_imported_events_total',
+      help: 'Events of other sources appended to the log',
+      registers,
+    }),
+    eventsRejected: new Counter({
+      name: 'rollcall_rejected_events_total',
+      help: 'Events of other sources that an import refused',
+      registers,
+    }),
+  };
+}

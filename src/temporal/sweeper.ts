@@ -1,0 +1,79 @@
+/**
+ * Finds the classes that Temporal does not know of, or was not told about: it was away when they were scheduled or
+ * moved, or lost its own data. Starting is idempotent, so several servers may sweep at once.
+ */
+import { and, eq, sql } from 'drizzle-orm';
+import type { Logger } from 'pino';
+import { type ClassRef, type Database, inTenant } from '../db/client.ts';
+import { readClass } from '../db/plans.ts';
+import { classes } from '../db/schema.ts';
+import type { ClassWorkflows } from './class-workflows.ts';
+
+export interface SweeperDeps {
+  db: Database;
+  workflows: ClassWorkflows;
+  log: Logger;
+}
+
+/** The promise is to be back at work 15 s after Temporal is. */
+const EVERY_MS = 2_000;
+/** So long past the instant at which a workflow meant to do something, it may be gone. */
+const SILENCE = '15 seconds';
+const AT_ONCE = 200;
+
+/** Sweeps until stopped. `stop` waits for the sweep that is under way. */
+export function startSweeper(deps: SweeperDeps): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const running = (async () => {
+    while (!stopping.signal.aborted) {
+      await sweep(deps).catch((error: unknown) => deps.log.warn({ err: error }, 'the sweep failed'));
+      await pause(EVERY_MS, stopping.signal);
+    }
+  })();
+  return {
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** One look. Returns how many classes were started or rung. Throws when the database or Temporal is away. */
+export async function sweep({ db, workflows, log }: SweeperDeps): Promise<number> {
+  const neglected = await db.orm.execute<{ tenant_id: string; class_id: string }>(
+    sql`select tenant_id, class_id from rollcall_neglected_classes(${SILENCE}::interval, ${AT_ONCE})`,
+  );
+  for (const { tenant_id: tenantId, class_id: classId } of neglected) {
+    const started = await bringUp({ db, workflows }, { tenantId, classId });
+    log.info({ tenantId, classId, started }, 'the sweeper brought a class to its workflow');
+  }
+  return neglected.length;
+}
+
+async function bringUp({ db, workflows }: Omit<SweeperDeps, 'log'>, ref: ClassRef): Promise<string> {
+  const { row } = await inTenant(db, ref.tenantId, (tx) => readClass(tx, ref));
+  const started = await workflows.start(ref, row.startAt.getTime());
+  if (started === 'already_started') await workflows.ring(ref, 'plan');
+  await inTenant(db, ref.tenantId, (tx) =>
+    tx
+      .update(classes)
+      .set({
+        workflowStartedAt: sql`now()`,
+        // A plan that changed after it was read above is not told by this ring.
+        planRungVersion: sql`greatest(${classes.planRungVersion}, ${row.planVersion})`,
+      })
+      .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId))),
+  );
+  return started;
+}

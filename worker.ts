@@ -1,0 +1,38 @@
+/** The Temporal worker process: starts and stops, nothing more. */
+import { NativeConnection } from '@temporalio/worker';
+import { createActivities } from './activities/index.ts';
+import { ConfigError, readConfig } from './src/config.ts';
+import { openDatabase } from './src/db/client.ts';
+import { createLog } from './src/log.ts';
+import { createMeetAdapter } from './src/meet/adapter.ts';
+import { temporalOptions } from './src/temporal/connection-options.ts';
+import { createWorkers } from './src/temporal/workers.ts';
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const log = createLog('worker', config.LOG_LEVEL);
+  const db = openDatabase(config.DATABASE_URL, 'rollcall-worker', 20);
+  const activities = createActivities({
+    db,
+    meet: createMeetAdapter({
+      serviceAccountKey: config.GOOGLE_SERVICE_ACCOUNT_KEY ?? '',
+      rootUrl: config.GOOGLE_ROOT_URL,
+    }),
+    retry: { firstMs: config.ROLLCALL_RETRY_SECONDS * 1_000, forMs: config.ROLLCALL_RETRY_FOR_SECONDS * 1_000 },
+    now: Date.now,
+    log,
+    presentMemory: new Map(),
+  });
+  const { namespace, ...connecting } = await temporalOptions(config);
+  const connection = await NativeConnection.connect(connecting);
+  const workers = await createWorkers({ connection, namespace, activities });
+  process.stdout.write('worker ready\n');
+  await Promise.all(workers.map((worker) => worker.run()));
+  await connection.close();
+  await db.close();
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : (error as Error).stack}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,3 @@
+/** The only entry of the workflow bundle. */
+export { classSession } from './class-session.ts';
+export { fetchNow } from './fetch-now.ts';

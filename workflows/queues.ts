@@ -1,0 +1,6 @@
+/** Workflows, and activities that talk only to our own database. */
+export const MAIN_QUEUE = 'rollcall';
+/** Reads from Google Meet: rate-limited. */
+export const MEET_QUEUE = 'rollcall-meet';
+/** New Meet spaces: Google allows a hundred a minute. */
+export const MEET_SPACES_QUEUE = 'rollcall-meet-spaces';
