@@ -6,11 +6,12 @@ import { openDatabase } from './src/db/client.ts';
 import { createLog } from './src/log.ts';
 import { createMeetAdapter } from './src/meet/adapter.ts';
 import { temporalOptions } from './src/temporal/connection-options.ts';
-import { createWorkers } from './src/temporal/workers.ts';
+import { createWorkers, logRuntimeTo } from './src/temporal/workers.ts';
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog('worker', config.LOG_LEVEL);
+  logRuntimeTo(log.child({}, { level: config.LOG_LEVEL === 'info' ? 'warn' : config.LOG_LEVEL }));
   const db = openDatabase(config.DATABASE_URL, 'rollcall-worker', 20);
   const activities = createActivities({
     db,
@@ -18,7 +19,10 @@ async function main(): Promise<void> {
       serviceAccountKey: config.GOOGLE_SERVICE_ACCOUNT_KEY ?? '',
       rootUrl: config.GOOGLE_ROOT_URL,
     }),
-    retry: { firstMs: config.ROLLCALL_RETRY_SECONDS * 1_000, forMs: config.ROLLCALL_RETRY_FOR_SECONDS * 1_000 },
+    retry: {
+      firstMs: config.ROLLCALL_RETRY_SECONDS * 1_000,
+      forMs: config.ROLLCALL_RETRY_FOR_SECONDS * 1_000,
+    },
     now: Date.now,
     log,
     presentMemory: new Map(),

@@ -1,6 +1,6 @@
 import { and, eq } from 'drizzle-orm';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
-import { noteDue, type ClassPlan, planOf, readClass } from '../src/db/plans.ts';
+import { type ClassPlan, noteDue, planOf, readClass } from '../src/db/plans.ts';
 import { classes } from '../src/db/schema.ts';
 import type { ActivityDeps } from './index.ts';
 

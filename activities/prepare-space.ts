@@ -1,4 +1,4 @@
-import { activityInfo, ApplicationFailure } from '@temporalio/activity';
+import { ApplicationFailure, activityInfo } from '@temporalio/activity';
 import { and, eq, isNull } from 'drizzle-orm';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
 import { type ClassPlan, readPlan } from '../src/db/plans.ts';
@@ -17,7 +17,9 @@ export async function prepareSpace(
   ref: ClassRef,
   { patient }: { patient: boolean },
 ): Promise<ClassPlan> {
-  const { subject, spaceName, meetingCode } = await inTenant(deps.db, ref.tenantId, (tx) => readErrand(tx, ref));
+  const { subject, spaceName, meetingCode } = await inTenant(deps.db, ref.tenantId, (tx) =>
+    readErrand(tx, ref),
+  );
   if (spaceName === null) {
     try {
       const space =
@@ -49,4 +51,4 @@ export async function prepareSpace(
 
 const refusal = (fault: MeetFault, nowMs: number): ApplicationFailure =>
   retryOf(fault, activityInfo().attempt, nowMs, Number.POSITIVE_INFINITY) ??
-  ApplicationFailure.create({ message: fault.message, type: fault.code, nonRetryable: true });
+  ApplicationFailure.create({ message: `Google Meet: ${fault.code}`, type: fault.code, nonRetryable: true });

@@ -33,9 +33,13 @@ const meetSpaces = (summary: string): ActivityOptions => ({
 export const { readPlan } = proxyActivities<Activities>(ownDatabase('Read the plan of the class'));
 export const { openSession } = proxyActivities<Activities>(ownDatabase('Open the session'));
 export const { endSession } = proxyActivities<Activities>(ownDatabase('End the session'));
-export const { closeCancelled } = proxyActivities<Activities>(meetReads('Close the room of the cancelled class'));
+export const { closeCancelled } = proxyActivities<Activities>(
+  meetReads('Close the room of the cancelled class'),
+);
 export const { fetchParticipants } = proxyActivities<Activities>(meetReads('Fetch participants'));
-export const { fetchParticipants: fetchAll } = proxyActivities<Activities>(meetReads('Fetch everybody who was there'));
+export const { fetchParticipants: fetchAll } = proxyActivities<Activities>(
+  meetReads('Fetch everybody who was there'),
+);
 export const { prepareSpace } = proxyActivities<Activities>(meetSpaces('Ask Google for a Meet space'));
 export const { fetchNowOnce } = proxyActivities<Activities>({
   ...meetReads('Fetch participants, as asked'),

@@ -12,4 +12,4 @@ export const ATTRIBUTE_TYPES = {
   [CLASS.name]: 'Keyword',
   [PHASE.name]: 'Keyword',
   [START.name]: 'Datetime',
-};
+} as const;

@@ -5,7 +5,9 @@ import type { Phase } from './messages.ts';
 
 /** All of them for the run that follows, which would have none otherwise. */
 export const attributesForPhase = (phase: Phase): SearchAttributePair[] =>
-  workflowInfo().typedSearchAttributes.updateCopy([{ key: PHASE, value: phase }]).getAll();
+  workflowInfo()
+    .typedSearchAttributes.updateCopy([{ key: PHASE, value: phase }])
+    .getAll();
 
 /** Says when the class starts, if that has changed. */
 export function showStart(startMs: number): void {

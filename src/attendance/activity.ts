@@ -29,7 +29,11 @@ export function hadHeartbeat(
   all: readonly Connection[],
   facts: Pick<ClassFacts, 'startMs' | 'endMs'>,
 ): boolean {
-  return all.some(({ heartbeats }) =>
-    heartbeats.some((beat) => beat.startMs < facts.endMs && beat.endMs + HEARTBEAT_LASTS_MS > facts.startMs),
+  return all.some(({ heartbeats, endMs }) =>
+    heartbeats.some(
+      (beat) =>
+        beat.startMs < facts.endMs &&
+        (beat.endMs >= facts.startMs || Math.min(beat.endMs + HEARTBEAT_LASTS_MS, endMs) > facts.startMs),
+    ),
   );
 }

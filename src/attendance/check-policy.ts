@@ -50,8 +50,6 @@ export function checkPolicyDefinition(definition: PolicyDefinition): PolicyProbl
     const most = LIMITS[field];
     if (value !== undefined && !(value >= 0 && value <= most)) {
       problems.push({ field, message: `is ${value}, must be a number from 0 to ${most}` });
-    } else if (value !== undefined && field.endsWith('_percent') && !hasFourDecimals(value)) {
-      problems.push({ field, message: `is ${value}, must have at most four decimals` });
     }
   }
   return problems.length > 0 ? problems : checkOrder(definition);
@@ -98,10 +96,6 @@ function checkOrder(definition: PolicyDefinition): PolicyProblem[] {
     minutes(preset.absentWhenLaterThanMs),
   );
   return problems;
-}
-
-function hasFourDecimals(value: number): boolean {
-  return Number(value.toFixed(4)) === value;
 }
 
 function isCalendarDate(text: string): boolean {

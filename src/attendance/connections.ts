@@ -51,7 +51,21 @@ export function connections(facts: ClassFacts, moment: Moment): Connection[] {
     const connection = conclude(trace, around);
     if (connection !== null) found.push(connection);
   }
-  return found;
+  return found.sort(byTime);
+}
+
+/** Evidence arrives in any order; what is said about connections is in the order of their times. */
+function byTime(a: Connection, b: Connection): number {
+  return (
+    (a.beginMs ?? a.endMs) - (b.beginMs ?? b.endMs) ||
+    a.endMs - b.endMs ||
+    compareText(a.source, b.source) ||
+    compareText(a.mark, b.mark)
+  );
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }
 
 /** Begin, end and mark of one connection; null when there is nothing but an aborted, which alone is no presence. */

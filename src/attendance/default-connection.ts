@@ -3,57 +3,87 @@ import { WHITEBOARD } from './whiteboard-silence.ts';
 
 /**
  * Takes the default connection of a person apart (product §4: without a connection key a person has one per source).
- * In the order of their times, whatever was said after a left belongs to a new connection: joined, left, joined, left
- * are two stays and the time between them is nobody's. A left that follows a left gives no presence, because its
- * beginning is unknown; nothing before the earlier left can be meant. More joins and sightings can only add to this.
  *
- * At one instant a sighting comes before a left and a left before a joined while connected, and a joined before a left
- * otherwise.
+ * In the order of their times a joined opens and a left closes; the person is connected until as many have left as
+ * joined, so that joined, left, joined, left are two stays, two devices that overlap are one, and a joined that was
+ * said twice needs no second left: what the latest left leaves open ends there. A sighting opens what nothing has
+ * opened yet. A left with nothing to close has no known beginning and gives no presence; it cannot mean anything
+ * before the end of the stay it follows. Where every left has its joined, more joins and stays only ever add.
+ *
+ * At one instant a sighting comes first, then, while connected, a left before a joined, otherwise a joined before a
+ * left.
  */
 export function splitAtLefts(trace: Trace): Trace[] {
   const parts: Trace[] = [];
-  let open: Sign[] = [];
+  let stay = newStay();
   let notBeforeMs = trace.notBeforeMs;
-
   const close = (signs: Sign[]): void => {
-    parts.push({ ...trace, signs, notBeforeMs });
+    if (signs.length > 0) parts.push({ ...trace, signs, notBeforeMs });
   };
 
-  for (const { atMs, joins, sightings, ends } of byInstant(trace.signs)) {
-    const connected = open.length > 0;
-    open.push(...sightings);
-    if (!connected) open.push(...joins);
-    const ended = open.length > 0 ? ends.length > 0 : ends.some((end) => end.kind === 'left');
-    if (ended) {
-      // On the whiteboard life needs a sign every 45 s, so a second disconnect has nothing to end.
-      if (open.length > 0 || parts.length === 0 || trace.source !== WHITEBOARD) close([...open, ...ends]);
-      open = [];
-      notBeforeMs = atMs;
+  for (const sign of inOrder(trace.signs, () => stay.devices > 0)) {
+    if (sign.kind === 'life') {
+      open(stay, sign);
+      continue;
     }
-    if (connected) open.push(...joins);
+    if (stay.devices > 0) {
+      stay.signs.push(sign);
+      stay.upToLatestLeft = stay.signs.length;
+      stay.devices -= 1;
+    } else if (sign.kind === 'left' && (parts.length === 0 || trace.source !== WHITEBOARD)) {
+      // On the whiteboard life needs a sign every 45 s, so a second disconnect has nothing to end.
+      close([sign]);
+      notBeforeMs = sign.atMs;
+    }
+    if (stay.devices === 0 && stay.signs.length > 0) {
+      close(stay.signs);
+      notBeforeMs = sign.atMs;
+      stay = newStay();
+    }
   }
-  if (open.length > 0) close(open);
+  close(stay.signs.slice(0, stay.upToLatestLeft));
+  close(stay.signs.slice(stay.upToLatestLeft));
   return parts;
 }
 
-interface Instant {
-  atMs: number;
-  joins: Sign[];
-  sightings: Sign[];
-  ends: Sign[];
+interface OpenStay {
+  signs: Sign[];
+  /** How many have joined and not left. */
+  devices: number;
+  /** Opened by a sighting; a joined that follows is taken for the one that was missed. */
+  bySighting: boolean;
+  upToLatestLeft: number;
 }
 
-function byInstant(signs: readonly Sign[]): Instant[] {
-  const instants: Instant[] = [];
-  let current: Instant | undefined;
-  for (const sign of [...signs].sort((a, b) => a.atMs - b.atMs)) {
-    if (current === undefined || current.atMs !== sign.atMs) {
-      current = { atMs: sign.atMs, joins: [], sightings: [], ends: [] };
-      instants.push(current);
-    }
-    if (sign.kind !== 'life') current.ends.push(sign);
-    else if (sign.joined) current.joins.push(sign);
-    else current.sightings.push(sign);
+function newStay(): OpenStay {
+  return { signs: [], devices: 0, bySighting: false, upToLatestLeft: 0 };
+}
+
+function open(stay: OpenStay, sign: Sign): void {
+  stay.signs.push(sign);
+  if (stay.devices === 0) {
+    stay.devices = 1;
+    stay.bySighting = !sign.joined;
+  } else if (sign.joined) {
+    if (!stay.bySighting) stay.devices += 1;
+    stay.bySighting = false;
   }
-  return instants;
+}
+
+/** The signs by time; what happened at one instant in the order that fits whether somebody was connected then. */
+function* inOrder(signs: readonly Sign[], isConnected: () => boolean): Generator<Sign> {
+  const sorted = [...signs].sort((a, b) => a.atMs - b.atMs);
+  let from = 0;
+  while (from < sorted.length) {
+    let to = from + 1;
+    while (to < sorted.length && sorted[to]?.atMs === sorted[from]?.atMs) to += 1;
+    const instant = sorted.slice(from, to);
+    from = to;
+    const joins = instant.filter((sign) => sign.kind === 'life' && sign.joined);
+    const ends = instant.filter((sign) => sign.kind !== 'life');
+    const [first, second] = isConnected() ? [ends, joins] : [joins, ends];
+    yield* instant.filter((sign) => sign.kind === 'life' && !sign.joined);
+    yield* first;
+    yield* second;
+  }
 }

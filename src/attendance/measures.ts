@@ -1,5 +1,4 @@
-import type { Connection } from './connections.ts';
-import { gaps, type Interval, total, touches } from './intervals.ts';
+import { gaps, type Interval, total } from './intervals.ts';
 import type { Policy } from './policy.ts';
 import type { Presence } from './presence.ts';
 import type { PersonAttendance } from './record.ts';
@@ -57,31 +56,4 @@ export function ownMeasures(
     activeSeconds: wholeSeconds(total(activity)),
     engagementPercentage: percentage(engagedMs, lengthMs),
   };
-}
-
-/** Does the connection share time with the window of `first_join`? One without a beginning does not. */
-export function inJoinWindow(connection: Connection, joinWindow: Interval): boolean {
-  const { beginMs, endMs } = connection;
-  return beginMs !== null && touches({ startMs: beginMs, endMs }, joinWindow);
-}
-
-/**
- * `first_join` and `last_leave`: earliest beginning and latest end, unclipped, also when nothing counted; no
- * `last_leave` while live and connected.
- */
-export function comingAndGoing(
-  counting: readonly Connection[],
-  joinWindow: Interval,
-): { firstJoinMs: number | null; lastLeaveMs: number | null } {
-  let firstJoinMs = Number.POSITIVE_INFINITY;
-  let lastLeaveMs = Number.NEGATIVE_INFINITY;
-  let connected = false;
-  for (const connection of counting) {
-    if (connection.beginMs === null || !inJoinWindow(connection, joinWindow)) continue;
-    firstJoinMs = Math.min(firstJoinMs, connection.beginMs);
-    lastLeaveMs = Math.max(lastLeaveMs, connection.endMs);
-    connected ||= connection.connected;
-  }
-  if (!Number.isFinite(firstJoinMs)) return { firstJoinMs: null, lastLeaveMs: null };
-  return { firstJoinMs, lastLeaveMs: connected ? null : lastLeaveMs };
 }

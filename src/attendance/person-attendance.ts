@@ -1,12 +1,13 @@
 import type { Connection } from './connections.ts';
 import { explain, type Findings } from './explanation.ts';
-import { clip, type Interval } from './intervals.ts';
-import { comingAndGoing, inJoinWindow, ownMeasures } from './measures.ts';
+import { clip, type Interval, touches } from './intervals.ts';
+import { ownMeasures } from './measures.ts';
 import type { Together } from './pairing.ts';
 import type { Flag, PersonAttendance } from './record.ts';
 import type { Roll, RosterPerson } from './roll.ts';
 import { minutesOf, wholeMinutes, wholeSeconds } from './shares.ts';
 import { confidenceOf, verdict } from './status.ts';
+import { comingAndGoing } from './stays.ts';
 import { doubts } from './unknown.ts';
 
 /**
@@ -52,7 +53,7 @@ export function attendanceOf(person: RosterPerson, roll: Roll, paired: Together)
     confidence: live ? null : confidence,
     atLeastMinutes: live || known ? null : wholeMinutes(person.presence.presenceMs),
     ...measures,
-    ...comingAndGoing(person.counting, roll.joinWindow),
+    ...comingAndGoing(person.stretches, roll.joinWindow),
     pairedSeconds: wholeSeconds(paired.pairedMs(person.role, person.presence.counted)),
     pairedIsProvisional: false,
     waitingSeconds: wholeSeconds(paired.waitingMs(person.role, person.presence.counted)),
@@ -78,8 +79,9 @@ function tells(
   connection: Connection,
   { joinWindow, window }: { joinWindow: Interval; window: Interval },
 ): boolean {
-  if (inJoinWindow(connection, joinWindow)) return true;
-  return connection.possible !== null && clip([connection.possible], window).length > 0;
+  const { beginMs, endMs, possible } = connection;
+  if (beginMs !== null && touches({ startMs: beginMs, endMs }, joinWindow)) return true;
+  return possible !== null && clip([possible], window).length > 0;
 }
 
 function flagsOf({ presence }: RosterPerson, roll: Roll, { telling, doubts: found }: Findings): Flag[] {

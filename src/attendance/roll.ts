@@ -9,7 +9,7 @@ import { latenessMs } from './measures.ts';
 import { countingSources, type Presence, presenceOf } from './presence.ts';
 import type { Stay } from './record.ts';
 import type { Figures } from './status.ts';
-import { staysOf } from './stays.ts';
+import { type Stretch, staysOf, stretchesOf } from './stays.ts';
 import { mayHaveBeenThere } from './unknown.ts';
 import type { Guest } from './who.ts';
 
@@ -22,6 +22,7 @@ export interface RosterPerson extends RosterEntry {
   presence: Presence;
   activity: Interval[];
   figures: Figures;
+  stretches: Stretch[];
   stays: Stay[];
 }
 
@@ -70,13 +71,15 @@ export function callRoll(facts: ClassFacts, moment: Moment): Roll {
       ),
     };
     const supporting = own.filter((connection) => !isCounting(connection));
-    const stays = staysOf(counting, { ...entry, identity: null }, window, minPresenceMs);
-    return { ...entry, counting, supporting, presence, activity, figures, stays };
+    const stretches = stretchesOf(counting);
+    const stays = staysOf(stretches, { ...entry, identity: null }, window, minPresenceMs);
+    return { ...entry, counting, supporting, presence, activity, figures, stretches, stays };
   });
 
   const guestStays: Stay[] = [];
   const addGuest = (personId: string | null, identity: string | null, counting: Connection[]): void => {
-    guestStays.push(...staysOf(counting, { personId, identity, role: 'guest' }, window, minPresenceMs));
+    const whose = { personId, identity, role: 'guest' } as const;
+    guestStays.push(...staysOf(stretchesOf(counting), whose, window, minPresenceMs));
   };
   for (const [personId, own] of byPerson) addGuest(personId, null, own.filter(isCounting));
   let unmatchedWaits = false;
@@ -102,8 +105,8 @@ export function callRoll(facts: ClassFacts, moment: Moment): Roll {
 /** Each person once, in the order of their ids; who is listed both as teacher and student teaches. */
 function uniqueRoster(roster: readonly RosterEntry[]): RosterEntry[] {
   const once = new Map<string, RosterEntry>();
-  for (const entry of roster) {
-    if (!once.has(entry.personId) || entry.role === 'teacher') once.set(entry.personId, entry);
+  for (const { personId, role } of roster) {
+    if (!once.has(personId) || role === 'teacher') once.set(personId, { personId, role });
   }
   return [...once.values()].sort((a, b) => (a.personId < b.personId ? -1 : 1));
 }

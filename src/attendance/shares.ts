@@ -1,13 +1,12 @@
-/** Percentages are compared in units of a ten-thousandth of a percent, in whole numbers, so that no edge is lost. */
-const UNITS = 10_000;
-
 /**
  * Compares a share of the lesson, at most 100 %, with a threshold; unrounded (product §5).
  *
  * @returns negative when the share is below `percent`, 0 when it is exactly that, positive above
  */
 export function compareShare(partMs: number, wholeMs: number, percent: number): number {
-  return Math.min(partMs, wholeMs) * 100 * UNITS - Math.round(percent * UNITS) * wholeMs;
+  const difference = Math.min(partMs, wholeMs) * 100 - percent * wholeMs;
+  // A hundred-thousandth of a millisecond: 33.3 % of a lesson has an exact edge although 33.3 has no exact binary form.
+  return Math.abs(difference) < 1e-3 ? 0 : difference;
 }
 
 /** A share in percent, at most 100, two decimals, half up. */

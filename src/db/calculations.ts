@@ -110,7 +110,11 @@ async function append(tx: Tx, { tenantId, classId }: ClassRef, stored: StoredCal
 }
 
 /** The latest calculation, or the one of `version`. */
-export async function readCalculation(tx: Tx, ref: ClassRef, version?: number): Promise<StoredCalculation | null> {
+export async function readCalculation(
+  tx: Tx,
+  ref: ClassRef,
+  version?: number,
+): Promise<StoredCalculation | null> {
   const [row] = await tx
     .select()
     .from(calculations)

@@ -45,7 +45,12 @@ async function phaseOf(tx: Tx, { row, session }: ClassView, nowMs: number): Prom
 }
 
 /** `now` is asked after the row is locked: waiting for the lock may have taken the class past its start. */
-export async function changeClass(tx: Tx, ref: ClassRef, change: ClassChange, now: () => number): Promise<Changed> {
+export async function changeClass(
+  tx: Tx,
+  ref: ClassRef,
+  change: ClassChange,
+  now: () => number,
+): Promise<Changed> {
   const view = await viewClass(tx, ref, 'for update');
   const nowMs = now();
   const phase = await phaseOf(tx, view, nowMs);
@@ -54,17 +59,22 @@ export async function changeClass(tx: Tx, ref: ClassRef, change: ClassChange, no
   const times = newTimes(view, change, phase, nowMs);
   if ('field' in times) return { kind: 'invalid', ...times };
   const roster = newRoster(view, change);
-  if (roster !== null && roster.studentEmails.includes(roster.teacherEmail)) {
+  if (roster?.studentEmails.includes(roster.teacherEmail)) {
     const field = change.studentEmails === undefined ? 'teacher_email' : 'student_emails';
     return { kind: 'invalid', field, message: 'the teacher of a class must not be one of its students' };
   }
   const { row } = view;
   if (!(await policyHolds(tx, { ...row, startAt: new Date(times.startMs) }))) {
-    return { kind: 'invalid', field: 'start_time', message: `policy "${row.policy}" does not hold yet on that day` };
+    return {
+      kind: 'invalid',
+      field: 'start_time',
+      message: `policy "${row.policy}" does not hold yet on that day`,
+    };
   }
   const subject = change.subject ?? row.subject;
   const sameTimes = times.startMs === row.startAt.getTime() && times.endMs === row.endAt.getTime();
-  if (sameTimes && roster === null && subject === row.subject) return { kind: 'changed', view, planVersion: null };
+  if (sameTimes && roster === null && subject === row.subject)
+    return { kind: 'changed', view, planVersion: null };
   if (roster !== null) await writeRoster(tx, ref, roster);
   const planVersion = row.planVersion + 1;
   await tx
@@ -120,7 +130,7 @@ function newTimes(
   const startMs = change.startMs ?? row.startAt.getTime();
   const moved = change.startMs !== undefined || change.durationMs !== undefined;
   let endMs = change.endMs ?? (moved ? startMs + length : row.endAt.getTime());
-  const field = change.durationMs === undefined ? 'end_time' : 'duration_seconds';
+  const field = 'end_time';
   if (phase === 'active' && endMs !== row.endAt.getTime()) {
     if (endMs < nowMs - NOW_TOLERANCE_MS) {
       return { field, message: 'the class has begun; its end must be now or later' };
@@ -143,7 +153,12 @@ function newRoster({ roster }: ClassView, change: ClassChange): Roster | null {
 }
 
 /** Works until the class is settled. The evidence stays; closing the room is the workflow's work. */
-export async function cancelClass(tx: Tx, ref: ClassRef, reason: string, now: () => number): Promise<Changed> {
+export async function cancelClass(
+  tx: Tx,
+  ref: ClassRef,
+  reason: string,
+  now: () => number,
+): Promise<Changed> {
   const view = await viewClass(tx, ref, 'for update');
   const { row } = view;
   if (row.status === 'cancelled') return { kind: 'refused', reason: 'the class is cancelled already' };

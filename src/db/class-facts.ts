@@ -62,7 +62,11 @@ async function readSources(tx: Tx, { tenantId, classId }: ClassRef): Promise<Sou
     .where(eq(sources.tenantId, tenantId));
   return [
     ...PROVIDERS.map((name) => ({ name, kind: 'in_call' as const, declaredComplete: false })),
-    ...registered.map(({ name, kind, declaredAt }) => ({ name, kind, declaredComplete: declaredAt !== null })),
+    ...registered.map(({ name, kind, declaredAt }) => ({
+      name,
+      kind,
+      declaredComplete: declaredAt !== null,
+    })),
   ];
 }
 

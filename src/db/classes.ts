@@ -57,12 +57,15 @@ export async function readRosters(
 
 export interface ClassFilter {
   status?: ClassStatus | undefined;
+  provider?: ClassRow['provider'] | undefined;
   /** Classes that start in `[fromMs, toMs)`. */
   fromMs?: number | undefined;
   toMs?: number | undefined;
   /** Person id or e-mail. */
   teacher?: string | undefined;
   student?: string | undefined;
+  /** The teacher who asks, and who sees no others. */
+  own?: string | undefined;
 }
 
 /** By start, then id. */
@@ -80,9 +83,11 @@ export async function listClasses(
       and(
         eq(classes.tenantId, tenantId),
         hasStatus(filter.status, new Date(nowMs)),
+        filter.provider === undefined ? undefined : eq(classes.provider, filter.provider),
         filter.fromMs === undefined ? undefined : gte(classes.startAt, new Date(filter.fromMs)),
         filter.toMs === undefined ? undefined : lt(classes.startAt, new Date(filter.toMs)),
         filter.teacher === undefined ? undefined : onRoster(tx, 'teacher', filter.teacher),
+        filter.own === undefined ? undefined : onRoster(tx, 'teacher', filter.own),
         filter.student === undefined ? undefined : onRoster(tx, 'student', filter.student),
         after === null
           ? undefined
@@ -102,7 +107,8 @@ export async function listClasses(
 function hasStatus(status: ClassStatus | undefined, now: Date): SQL | undefined {
   if (status === undefined) return undefined;
   if (status === 'active') return and(eq(classes.status, 'open'), lte(classes.startAt, now));
-  if (status === 'open') return and(eq(classes.status, 'open'), sql`${classes.startAt} > ${now.toISOString()}::timestamptz`);
+  if (status === 'open')
+    return and(eq(classes.status, 'open'), sql`${classes.startAt} > ${now.toISOString()}::timestamptz`);
   return eq(classes.status, status);
 }
 

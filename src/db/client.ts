@@ -52,7 +52,9 @@ export async function inTenant<T>(db: Database, tenantId: string, work: (tx: Tx)
 export class DatabaseUnavailable extends Error {
   readonly code = 'database_unavailable';
   constructor(cause: unknown) {
-    super(`the database cannot be reached: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`the database cannot be reached: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
 }
 

@@ -2,7 +2,10 @@ import { and, eq } from 'drizzle-orm';
 import type { Tx } from './client.ts';
 import { idempotencyKeys } from './schema.ts';
 
-export type Claim = { kind: 'new' } | { kind: 'replay'; status: number; body: unknown } | { kind: 'other_request' };
+export type Claim =
+  | { kind: 'new' }
+  | { kind: 'replay'; status: number; body: unknown }
+  | { kind: 'other_request' };
 
 /**
  * Takes a key for this transaction. Somebody else who is just working under the same key is waited for: their commit
@@ -19,7 +22,12 @@ export async function claimKey(tx: Tx, tenantId: string, key: string, requestHas
 }
 
 /** The answer that was given under a key, or null when there is none yet. */
-export async function findAnswer(tx: Tx, tenantId: string, key: string, requestHash: string): Promise<Claim | null> {
+export async function findAnswer(
+  tx: Tx,
+  tenantId: string,
+  key: string,
+  requestHash: string,
+): Promise<Claim | null> {
   const [found] = await tx
     .select()
     .from(idempotencyKeys)

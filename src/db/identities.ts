@@ -87,64 +87,78 @@ export interface Decision {
   decidedBy: string;
 }
 
-export type Decided = { kind: 'decided'; touched: string[] } | { kind: 'not_found' } | { kind: 'machine' };
+/** `touched`: the classes for which something changed, and whether each has been calculated or settled already. */
+export type Decided =
+  | { kind: 'decided'; touched: TouchedClass[] }
+  | { kind: 'not_found' }
+  | { kind: 'machine' };
+
+export interface TouchedClass {
+  classId: string;
+  calculated: boolean;
+  settled: boolean;
+}
 
 /**
  * Decides in every class where the identity still waits, or, when it waits nowhere, in every class it was seen in: so
- * what was decided about one class is not overturned by the way. An unmatch takes all of it back. `touched` are the
- * classes for which something changed.
+ * what was decided about one class is not overturned by the way. An unmatch takes all of it back.
+ *
+ * The classes are locked first: whoever calculates one of them either has done so, and is seen here, or will see this.
  */
-export async function decideIdentity(tx: Tx, tenantId: string, id: string, decision: Decision): Promise<Decided> {
+export async function decideIdentity(
+  tx: Tx,
+  tenantId: string,
+  id: string,
+  decision: Decision,
+): Promise<Decided> {
+  const inClasses = and(eq(classIdentities.tenantId, tenantId), eq(classIdentities.identityId, id));
+  const locked = await lockClasses(tx, tenantId, id);
   const ofIdentity = and(eq(identities.tenantId, tenantId), eq(identities.id, id));
   const [identity] = await tx.select().from(identities).where(ofIdentity).for('update');
   if (!identity) return { kind: 'not_found' };
   if (identity.kind === 'machine') return { kind: 'machine' };
   const { action, personId, remember } = decision;
-  const state: IdentityState = action === 'match' ? 'matched' : action === 'dismiss' ? 'dismissed' : 'unmatched';
-  const inClasses = and(eq(classIdentities.tenantId, tenantId), eq(classIdentities.identityId, id));
-  const seen = await tx
-    .select({ classId: classIdentities.classId, state: classIdentities.state, personId: classIdentities.personId })
-    .from(classIdentities)
-    .where(inClasses)
-    .orderBy(classIdentities.classId)
-    .for('update');
+  const state: IdentityState =
+    action === 'match' ? 'matched' : action === 'dismiss' ? 'dismissed' : 'unmatched';
+  const seen = await tx.select().from(classIdentities).where(inClasses);
   const waiting = seen.filter((one) => one.state === 'unmatched');
   const meant = action !== 'unmatch' && waiting.length > 0 ? waiting : seen;
-  const touched = meant
-    .filter((one) => one.state !== state || one.personId !== personId)
-    .map(({ classId }) => classId);
+  const different = new Set(
+    meant.filter((one) => one.state !== state || one.personId !== personId).map((one) => one.classId),
+  );
+  const touched = locked.filter((one) => different.has(one.classId));
   const remembered = action === 'match' ? (remember ? personId : identity.personId) : null;
   if (touched.length === 0 && remembered === identity.personId) return { kind: 'decided', touched };
-  if (touched.length > 0) {
+  const classIds = touched.map((one) => one.classId);
+  if (classIds.length > 0) {
     await tx
       .update(classIdentities)
       .set({ state, personId })
-      .where(and(inClasses, inArray(classIdentities.classId, touched)));
+      .where(and(inClasses, inArray(classIdentities.classId, classIds)));
   }
   await tx.update(identities).set({ personId: remembered }).where(ofIdentity);
-  await tx.insert(identityDecisions).values({ tenantId, identityId: id, ...decision, classIds: touched });
+  await tx.insert(identityDecisions).values({ tenantId, identityId: id, ...decision, classIds });
   return { kind: 'decided', touched };
 }
 
-/** Of these classes, which have been calculated already, and which are not settled yet. */
-export async function classesToTell(
-  tx: Tx,
-  tenantId: string,
-  classIds: string[],
-): Promise<{ calculated: string[]; unsettled: string[] }> {
-  if (classIds.length === 0) return { calculated: [], unsettled: [] };
+/** The classes in which the identity was seen, in one order for everybody who locks several. */
+async function lockClasses(tx: Tx, tenantId: string, identityId: string): Promise<TouchedClass[]> {
   const rows = await tx
-    .select({
-      id: classes.id,
-      settledAt: classes.settledAt,
-      calculated: sql<boolean>`exists (select 1 from calculations k
-        where k.tenant_id = ${classes.tenantId} and k.class_id = ${classes.id})`,
-    })
+    .select({ classId: classes.id, settledAt: classes.settledAt, policyVersion: classes.policyVersion })
     .from(classes)
-    .where(and(eq(classes.tenantId, tenantId), inArray(classes.id, classIds)))
-    .orderBy(classes.id);
-  return {
-    calculated: rows.filter((row) => row.calculated).map((row) => row.id),
-    unsettled: rows.filter((row) => row.settledAt === null).map((row) => row.id),
-  };
+    .where(
+      and(
+        eq(classes.tenantId, tenantId),
+        sql`${classes.id} in (select ${classIdentities.classId} from ${classIdentities}
+          where ${classIdentities.tenantId} = ${tenantId} and ${classIdentities.identityId} = ${identityId}::uuid)`,
+      ),
+    )
+    .orderBy(classes.id)
+    .for('update');
+  // The first calculation fixes the policy version.
+  return rows.map(({ classId, settledAt, policyVersion }) => ({
+    classId,
+    settled: settledAt !== null,
+    calculated: policyVersion !== null,
+  }));
 }

@@ -1,7 +1,7 @@
 /** When things happen to a class, worked out from its row. The workflow plans by it and reads it again when rung. */
 import { and, asc, eq, gte, ne, sql } from 'drizzle-orm';
-import type { Provider } from '../attendance/facts.ts';
 import { countingWindow } from '../attendance/counting-window.ts';
+import type { Provider } from '../attendance/facts.ts';
 import type { ClassRef, Tx } from './client.ts';
 import { policyOf } from './policy-in-force.ts';
 import { classes, sessions } from './schema.ts';
@@ -65,7 +65,12 @@ export async function readPlan(tx: Tx, ref: ClassRef, retry: RetryTimes): Promis
   return await planOf(tx, row, session, retry);
 }
 
-export async function planOf(tx: Tx, row: ClassRow, session: SessionRow, retry: RetryTimes): Promise<ClassPlan> {
+export async function planOf(
+  tx: Tx,
+  row: ClassRow,
+  session: SessionRow,
+  retry: RetryTimes,
+): Promise<ClassPlan> {
   const startMs = row.startAt.getTime();
   const endMs = row.endAt.getTime();
   const policy = await policyOf(tx, row);

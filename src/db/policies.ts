@@ -13,7 +13,10 @@ export async function listPolicies(
   const beyond =
     after === null
       ? undefined
-      : or(gt(policies.name, after.name), and(eq(policies.name, after.name), gt(policies.version, after.version)));
+      : or(
+          gt(policies.name, after.name),
+          and(eq(policies.name, after.name), gt(policies.version, after.version)),
+        );
   return await tx
     .select()
     .from(policies)

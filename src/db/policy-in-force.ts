@@ -1,7 +1,7 @@
 /** Which policy, in which version, judges a class: the one in force at its start, in the tenant's zone (product §5). */
 import { and, eq } from 'drizzle-orm';
 import { DateTime } from 'luxon';
-import { isPreset, PRESETS, type Policy, policyFromDefinition, resolvePolicy } from '../attendance/policy.ts';
+import { isPreset, type Policy, PRESETS, policyFromDefinition, resolvePolicy } from '../attendance/policy.ts';
 import type { Tx } from './client.ts';
 import { type classes, policies, tenants } from './schema.ts';
 
@@ -24,7 +24,10 @@ export async function policyOf(tx: Tx, row: PolicyOfClass, version = row.policyV
     if (version === 0 && isPreset(row.policy)) return PRESETS[row.policy];
     throw new PolicyNotFound(`policy "${row.policy}" has no version ${version}`);
   }
-  const [tenant] = await tx.select({ zone: tenants.timeZone }).from(tenants).where(eq(tenants.tenantId, row.tenantId));
+  const [tenant] = await tx
+    .select({ zone: tenants.timeZone })
+    .from(tenants)
+    .where(eq(tenants.tenantId, row.tenantId));
   const localDate = DateTime.fromJSDate(row.startAt, { zone: tenant?.zone ?? 'UTC' }).toFormat('yyyy-MM-dd');
   const policy = resolvePolicy(row.policy, localDate, versions);
   if (!policy) throw new PolicyNotFound(`policy "${row.policy}" does not hold yet on ${localDate}`);

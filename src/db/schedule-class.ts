@@ -64,6 +64,7 @@ export async function findScheduled(
 function compare(existing: AskedFor, requested: AskedFor): Difference[] {
   const left = (asked: AskedFor, field: string) => asked.defaulted.includes(field);
   return Object.keys({ ...existing.fields, ...requested.fields })
+    .sort()
     .map((field) => ({
       field,
       existing: existing.fields[field] ?? null,
@@ -101,7 +102,10 @@ export async function scheduleClass(tx: Tx, tenantId: string, request: ClassRequ
       meetingCode,
       scheduledAt: new Date(request.scheduledAtMs),
     })
-    .onConflictDoNothing({ target: [classes.tenantId, classes.externalId], where: isNotNull(classes.externalId) })
+    .onConflictDoNothing({
+      target: [classes.tenantId, classes.externalId],
+      where: isNotNull(classes.externalId),
+    })
     .returning({ id: classes.id });
   if (inserted.length === 0 && externalId !== null) {
     const first = await findScheduled(tx, tenantId, externalId, asked);

@@ -10,7 +10,11 @@ export async function registerSource(
   tenantId: string,
   { name, kind }: Pick<Source, 'name' | 'kind'>,
 ): Promise<{ created: boolean; source: Source }> {
-  const [created] = await tx.insert(sources).values({ tenantId, name, kind }).onConflictDoNothing().returning();
+  const [created] = await tx
+    .insert(sources)
+    .values({ tenantId, name, kind })
+    .onConflictDoNothing()
+    .returning();
   if (created) return { created: true, source: created };
   const source = await readSource(tx, tenantId, name);
   if (!source) throw new Error(`source ${name} is neither new nor there`);
@@ -39,7 +43,11 @@ export async function listSources(
 }
 
 /** The source has told all it knows of a class. Answers whether that is news. */
-export async function declareComplete(tx: Tx, { tenantId, classId }: ClassRef, source: string): Promise<boolean> {
+export async function declareComplete(
+  tx: Tx,
+  { tenantId, classId }: ClassRef,
+  source: string,
+): Promise<boolean> {
   const declared = await tx
     .insert(sourceCompletions)
     .values({ tenantId, classId, source })

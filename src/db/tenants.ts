@@ -24,13 +24,15 @@ export interface TenantChange {
   timeZone?: string | undefined;
   currency?: string | undefined;
   /** Null takes a setting back to the server's default. */
-  settings: { [K in keyof TenantSettings]?: TenantSettings[K] | null };
+  settings: { [K in keyof TenantSettings]?: TenantSettings[K] | null | undefined };
 }
 
 export async function changeTenant(tx: Tx, tenantId: string, change: TenantChange): Promise<Tenant> {
   const [before] = await tx.select().from(tenants).where(eq(tenants.tenantId, tenantId)).for('update');
   const merged = Object.entries({ ...before?.settings, ...change.settings });
-  const settings: TenantSettings = Object.fromEntries(merged.filter(([, value]) => value !== null && value !== undefined));
+  const settings: TenantSettings = Object.fromEntries(
+    merged.filter(([, value]) => value !== null && value !== undefined),
+  );
   const [after] = await tx
     .update(tenants)
     .set({ name: change.name, timeZone: change.timeZone, currency: change.currency, settings })

@@ -70,7 +70,15 @@ async function appendBatch(tx: Tx, tenantId: string, rows: NewEvent[]): Promise<
     const known = await tx
       .select({ id: events.sourceEventId, contentHash: events.contentHash })
       .from(events)
-      .where(and(eq(events.source, source), inArray(events.sourceEventId, values.map((v) => v.sourceEventId))));
+      .where(
+        and(
+          eq(events.source, source),
+          inArray(
+            events.sourceEventId,
+            values.map((v) => v.sourceEventId),
+          ),
+        ),
+      );
     for (const row of known) stored.set(row.id, row.contentHash);
   }
   const answer: Appended = { accepted: [], duplicate: [], conflicting: [] };

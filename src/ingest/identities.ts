@@ -82,7 +82,12 @@ export async function matchInClass(tx: Tx, ref: ClassRef, source: string, met: s
     .set({ personId: people.id })
     .from(people)
     .where(
-      and(ofThese, isNull(identities.personId), eq(people.tenantId, tenantId), eq(people.email, identities.email)),
+      and(
+        ofThese,
+        isNull(identities.personId),
+        eq(people.tenantId, tenantId),
+        eq(people.email, identities.email),
+      ),
     )
     .returning({ identityId: identities.id, personId: people.id });
   if (proven.length > 0) {

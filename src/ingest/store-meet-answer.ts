@@ -52,16 +52,36 @@ function eventsOf({ classId }: ClassRef, answer: MeetAnswer): NewEvent[] {
   const events: NewEvent[] = [];
   const id = (name: string, what: string): string => `${classId}/${name}/${what}`;
   for (const { room, startMs, endMs } of answer.rooms) {
-    events.push({ classId, source, sourceEventId: id(room, 'opened'), kind: 'room_opened', atMs: startMs, room });
+    events.push({
+      classId,
+      source,
+      sourceEventId: id(room, 'opened'),
+      kind: 'room_opened',
+      atMs: startMs,
+      room,
+    });
     if (endMs !== null) {
-      events.push({ classId, source, sourceEventId: id(room, 'closed'), kind: 'room_closed', atMs: endMs, room });
+      events.push({
+        classId,
+        source,
+        sourceEventId: id(room, 'closed'),
+        kind: 'room_closed',
+        atMs: endMs,
+        room,
+      });
     }
   }
   for (const { connection, room, identity, startMs, endMs } of answer.connections) {
     const who = { classId, source, connection, room, identity };
     events.push({ ...who, sourceEventId: id(connection, 'joined'), kind: 'joined', atMs: startMs });
     if (endMs !== null) {
-      events.push({ ...who, sourceEventId: id(connection, 'left'), kind: 'left', atMs: endMs, joinedAtMs: startMs });
+      events.push({
+        ...who,
+        sourceEventId: id(connection, 'left'),
+        kind: 'left',
+        atMs: endMs,
+        joinedAtMs: startMs,
+      });
     }
   }
   return events;

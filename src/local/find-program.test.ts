@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { ProgramSource } from './find-program.ts';
 import { findTemporal } from './find-temporal.ts';
 import { eventually, kill, recordProgress, runModule, temporaryDirectory } from './local-test.ts';
@@ -148,12 +150,14 @@ test('without network, Java and Maven the cure for the test server names both', 
 });
 
 test('a download that stands still is given up', async () => {
-  const directory = temporaryDirectory();
-  const download = sdkDownload('dev-server', 'temporal', {
-    ...process.env,
-    HTTPS_PROXY: 'http://127.0.0.1:1',
-  });
-  await expect(download.obtain(directory, undefined, () => {})).rejects.toThrow(/failed to download/);
+  const silent = createServer(() => {}).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  onTestFinished(() => void silent.close());
+  const HTTPS_PROXY = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const download = sdkDownload('dev-server', 'temporal', { ...process.env, HTTPS_PROXY }, 1_000);
+  await expect(download.obtain(temporaryDirectory(), undefined, () => {})).rejects.toThrow(
+    'nothing arrived for 1 s',
+  );
 });
 
 test('`go install` puts the program into the cache, from the version that builds', async () => {

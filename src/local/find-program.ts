@@ -31,7 +31,7 @@ export interface FindOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export class ProgramNotFound extends Error {
+class ProgramNotFound extends Error {
   readonly code = 'program_not_found';
 }
 

@@ -50,11 +50,15 @@ function goInstall(env: NodeJS.ProcessEnv): ProgramSource {
     async obtain(directory, signal, onLine) {
       const [go] = onPath('go', env);
       if (go === undefined) throw new Error('there is no `go` on PATH');
+      let compiled = 0;
       await runCommand(go, ['install', '-v', '-ldflags=-s -w', target], {
         cwd: directory,
         env: { ...env, GOBIN: directory, GOFLAGS: '', GOWORK: 'off' },
         signal,
-        onLine,
+        onLine(line) {
+          // `-v` names each package when it is done; lines of `go:` are about modules that are fetched first.
+          onLine(line.startsWith('go: ') ? line : `package ${++compiled}, ${line}`);
+        },
       });
     },
   };

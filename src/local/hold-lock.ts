@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from './poll.ts';
 
 export type Unlock = () => void;
 
@@ -32,6 +32,6 @@ export async function waitForLock(path: string, onWait: () => void, signal?: Abo
     const unlock = tryLock(path);
     if (unlock !== undefined) return unlock;
     if (attempt === 0) onWait();
-    await sleep(200, undefined, signal === undefined ? {} : { signal });
+    await pause(200, signal);
   }
 }

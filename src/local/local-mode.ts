@@ -2,6 +2,7 @@ import { findTemporal } from './find-temporal.ts';
 import { startPostgres } from './postgres.ts';
 import type { Report } from './progress.ts';
 import { startTemporal } from './temporal.ts';
+import type { SearchAttributeTypes } from './temporal-ready.ts';
 
 export interface LocalServicesOptions {
   readonly dataDir: string;
@@ -12,7 +13,7 @@ export interface LocalServicesOptions {
     | false
     | {
         readonly namespace?: string;
-        readonly searchAttributes: Readonly<Record<string, string>>;
+        readonly searchAttributes: SearchAttributeTypes;
         readonly headless?: boolean;
       };
   /** Free ones where left out. */
@@ -22,13 +23,13 @@ export interface LocalServicesOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface LocalPostgres {
+interface LocalPostgres {
   /** `external`: DATABASE_URL names it, and it is not ours to stop. */
   readonly kind: 'external' | 'local';
   readonly url: string;
 }
 
-export interface LocalTemporal {
+interface LocalTemporal {
   /** `external`: TEMPORAL_ADDRESS names it, and it is not ours to stop. */
   readonly kind: 'external' | 'local';
   readonly address: string;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -54,4 +54,23 @@ export async function kill(child: ChildProcess, signal: NodeJS.Signals): Promise
   const ended = once(child, 'exit');
   child.kill(signal);
   await ended;
+}
+
+/** The processes that were told of the directory or work in it, as every server of local mode does. */
+export function processesOf(directory: string): number[] {
+  const ids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return ids.map(Number).filter((pid) => {
+    try {
+      const told = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(directory);
+      return (told || readlinkSync(`/proc/${pid}/cwd`).startsWith(directory)) && !isTestRunner(pid);
+    } catch {
+      // It ended in between.
+      return false;
+    }
+  });
+}
+
+// A module that a test runs has the directory in its source.
+function isTestRunner(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--eval');
 }

@@ -11,7 +11,17 @@ export async function poll(
   while (!(await ask())) {
     signal?.throwIfAborted();
     if (performance.now() >= deadline) return false;
-    await sleep(everyMs, undefined, signal === undefined ? {} : { signal });
+    await pause(everyMs, signal);
   }
   return true;
+}
+
+/** Waits; throws the signal's own reason when it is aborted, which says more than Node's AbortError. */
+export async function pause(forMs: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await sleep(forMs, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
 }

@@ -5,20 +5,21 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isRoot } from './data-dir.ts';
 import { guardPath } from './guard.ts';
 import type { Report } from './progress.ts';
 import { runCommand } from './run-command.ts';
 
 /** The account that PostgreSQL runs under; none when this process is not root and it runs as ourselves. */
-export interface Account {
+interface Account {
   readonly uid?: number;
   readonly gid?: number;
 }
@@ -118,9 +119,7 @@ function reachableHome(account: Account, home: string, report: Report): string {
     .update(realpathSync(dirname(home)))
     .digest('hex')
     .slice(0, 12);
-  const elsewhere = isLink
-    ? realpathSync(home)
-    : join(OPEN_TO_ACCOUNT, `${basename(dirname(home))}-${digest}`);
+  const elsewhere = isLink ? readlinkSync(home) : join(OPEN_TO_ACCOUNT, `data-${digest}`);
   if (!isLink && existsSync(home)) {
     throw new Error(
       `PostgreSQL's files are in ${home}, which the account \`postgres\` can no longer reach, because a directory above is closed to it. Open it (\`chmod o+x\`), move the data directory, or set ROLLCALL_DATA_DIR.`,

@@ -69,6 +69,21 @@ test('one that is not ready in time is an error, and is gone', async () => {
   await eventually('it is gone', () => isGone(Number(lines[0]?.split('| ')[1])));
 });
 
+test('a signal stops what runs and what is starting', async () => {
+  const calledOff = new AbortController();
+  const lines: string[] = [];
+  const processes = createProcesses({ write: (line) => void lines.push(line), signal: calledOff.signal });
+  const says = `console.log(process.pid); ${STAYS}`;
+  await processes.start(script('first', says));
+  const second = processes.start(script('second', says, { ready: { line: /never/ } }));
+  second.catch(() => {});
+  await eventually('both have begun', () => lines.length === 2);
+  calledOff.abort();
+  await expect(second).rejects.toThrow('second was stopped');
+  const pids = lines.map((line) => Number(line.split('| ')[1]));
+  await eventually('both are gone', () => pids.every(isGone));
+});
+
 test('a crash is mended by a restart where that was asked for', async () => {
   const { processes } = create();
   const running = await processes.start(

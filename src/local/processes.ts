@@ -19,8 +19,14 @@ export interface Processes {
  * Starts and stops the processes that make up one Rollcall. Each leads a group of its own and is guarded, so Ctrl-C
  * in the terminal reaches only this process, which stops them in order, and nothing stays when this process dies.
  */
-export function createProcesses(options: { readonly write?: (line: string) => void } = {}): Processes {
-  const { write = (line) => process.stdout.write(`${line}\n`) } = options;
+export function createProcesses(
+  options: {
+    readonly write?: (line: string) => void;
+    /** Stops all of them when it is aborted, one that is starting too. */
+    readonly signal?: AbortSignal;
+  } = {},
+): Processes {
+  const { write = (line) => process.stdout.write(`${line}\n`), signal } = options;
   const started: RunningProcess[] = [];
   const failed = Promise.withResolvers<Unexpected>();
   let stopping: Promise<void> | undefined;
@@ -28,6 +34,9 @@ export function createProcesses(options: { readonly write?: (line: string) => vo
   const stopAll = async () => {
     for (const running of started.toReversed()) await running.stop();
   };
+
+  const stop = () => (stopping ??= stopAll());
+  signal?.addEventListener('abort', () => void stop(), { once: true });
 
   return {
     failed: failed.promise,
@@ -42,7 +51,7 @@ export function createProcesses(options: { readonly write?: (line: string) => vo
       await running.ready;
       return running;
     },
-    stop: () => (stopping ??= stopAll()),
+    stop,
   };
 }
 

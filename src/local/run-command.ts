@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { guardProcess } from './guard.ts';
 import { identify } from './process-identity.ts';
-import { politely, stopProcess } from './stop-process.ts';
+import { type StopPlan, stopProcess } from './stop-process.ts';
 
 export interface RunOptions extends Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'> {
   readonly signal?: AbortSignal | undefined;
@@ -16,6 +16,8 @@ export class CommandFailed extends Error {
 }
 
 const KEPT_LINES = 30;
+// What a command of set-up leaves is thrown away, so it has nothing to put in order.
+const soon: StopPlan = [{ signal: 'SIGTERM', waitMs: 2_000 }];
 
 /**
  * Runs a command to its end, in a group of its own, and gives back its output. Nothing of it stays behind when it
@@ -37,11 +39,11 @@ export async function runCommand(command: string, args: readonly string[], optio
   ended.catch(() => {});
   if (child.pid === undefined) await ended;
   const pid = child.pid ?? 0;
-  const release = guardProcess(pid, politely);
+  const release = guardProcess(pid, soon);
   const identity = identify(pid);
   const limit = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
   const enough = AbortSignal.any([signal, limit].filter((each) => each !== undefined));
-  const stop = () => identity && void stopProcess(identity, politely);
+  const stop = () => identity && void stopProcess(identity, soon);
   enough.addEventListener('abort', stop, { once: true });
   try {
     const [code, killedBy] = await ended;

@@ -13,6 +13,7 @@ export function sdkDownload(
   what: 'dev-server' | 'time-skipping',
   executable: string,
   env: NodeJS.ProcessEnv = process.env,
+  noBytesForMs = NO_BYTES_FOR_MS,
 ): ProgramSource {
   return {
     name: "download by Temporal's SDK",
@@ -22,7 +23,7 @@ export function sdkDownload(
       const stalled = new AbortController();
       const finished = new AbortController();
       const either = AbortSignal.any([stalled.signal, ...(signal ? [signal] : [])]);
-      void watchForStall(directory, stalled, finished.signal);
+      void watchForStall(directory, noBytesForMs, stalled, finished.signal);
       try {
         await runCommand(process.execPath, [script, what, directory], { env, signal: either });
       } finally {
@@ -38,6 +39,7 @@ export function sdkDownload(
 
 async function watchForStall(
   directory: string,
+  noBytesForMs: number,
   stalled: AbortController,
   finished: AbortSignal,
 ): Promise<void> {
@@ -50,11 +52,11 @@ async function watchForStall(
           size = totalSize(directory);
           return size > before;
         },
-        NO_BYTES_FOR_MS,
+        noBytesForMs,
         finished,
         500,
       );
-      if (!grew) return stalled.abort(new Error(`nothing arrived for ${NO_BYTES_FOR_MS / 1000} s`));
+      if (!grew) return stalled.abort(new Error(`nothing arrived for ${noBytesForMs / 1000} s`));
     }
   } catch {
     // Aborted by `finished`: there is nothing left to watch.

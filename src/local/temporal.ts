@@ -8,7 +8,7 @@ import { poll } from './poll.ts';
 import { isAlive, type ProcessIdentity } from './process-identity.ts';
 import type { Report } from './progress.ts';
 import { politely } from './stop-process.ts';
-import { untilTemporalAnswers } from './temporal-ready.ts';
+import { type SearchAttributeTypes, untilTemporalAnswers } from './temporal-ready.ts';
 
 export interface TemporalOptions {
   readonly binary: string;
@@ -20,8 +20,7 @@ export interface TemporalOptions {
   readonly headless?: boolean;
   /** Made when it does not exist; `default` when left out. */
   readonly namespace?: string;
-  /** Name and type, as `RollcallTenant: 'Keyword'`. */
-  readonly searchAttributes: Readonly<Record<string, string>>;
+  readonly searchAttributes: SearchAttributeTypes;
   readonly report: Report;
   readonly signal?: AbortSignal | undefined;
 }

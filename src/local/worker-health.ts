@@ -2,7 +2,7 @@
 // for work within the last two minutes. A long poll lasts one.
 import { hostname } from 'node:os';
 import { Connection } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 import { MAIN_QUEUE } from '../../workflows/queues.ts';
 
 const SEEN_WITHIN_MS = 120_000;
@@ -14,7 +14,7 @@ const { pollers } = await connection.withDeadline(Date.now() + 5_000, () =>
   connection.workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name: MAIN_QUEUE },
-    taskQueueType: temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    taskQueueType: proto.temporal.api.enums.v1.TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
   }),
 );
 await connection.close();

@@ -7,7 +7,7 @@ import { type AllQuery, listAll } from './list-all.ts';
 import { listPresent, type PresentQuery } from './list-present.ts';
 import { redirectedFetch } from './redirected-fetch.ts';
 import { readServiceAccountKey, type ServiceAccountKey } from './service-account-key.ts';
-import { createSpace, getSpace } from './spaces.ts';
+import { createSpace, endConference, getSpace } from './spaces.ts';
 
 /**
  * Google Meet in our words. Every function acts as `subject`, the e-mail of the space's organizer (domain-wide
@@ -18,6 +18,8 @@ export interface MeetAdapter {
   createSpace(query: { subject: string }): Promise<MeetSpace>;
   /** @param query.code `abc-mnop-xyz` or `spaces/…` */
   getSpace(query: { subject: string; code: string }): Promise<MeetSpace>;
+  /** Sends everybody home who is in the space. Google grants it for spaces that we made only. */
+  endConference(query: { subject: string; spaceName: string }): Promise<void>;
   listPresent(query: PresentQuery): Promise<PresentAnswer>;
   listAll(query: AllQuery): Promise<AllAnswer>;
   /** @param query.identity as in `MeetAnswer`; null for whoever the directory does not know */
@@ -60,6 +62,7 @@ export function createMeetAdapter(options: MeetAdapterOptions): MeetAdapter {
   return {
     createSpace: async ({ subject }) => createSpace(open().call, api, subject),
     getSpace: async ({ subject, code }) => getSpace(open().call, api, subject, code),
+    endConference: async ({ subject, spaceName }) => endConference(open().call, api, subject, spaceName),
     listPresent: async (query) => listPresent(open().call, api, query, now),
     listAll: async (query) => listAll(open().call, api, query, now),
     lookUpUser: async ({ subject, identity }) => lookUpUser(open().call, subject, identity),

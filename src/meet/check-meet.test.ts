@@ -92,6 +92,20 @@ describe('the check', () => {
     expect(failed?.cure).toContain(cure);
   });
 
+  it('goes on when one token fails after others came', async () => {
+    let asked = 0;
+    const failing: typeof fetch = async (input, init) => {
+      if (new URL(input instanceof Request ? input.url : input).pathname !== '/token')
+        return fetch(input, init);
+      asked += 1;
+      return asked === 3 ? Response.json({ error: 'internal_failure' }, { status: 503 }) : fetch(input, init);
+    };
+    const steps = await check({ fetch: failing });
+    expect(names(steps).slice(0, 6)).toEqual(['key', 'scope', 'scope', 'scope!', 'impersonation', 'space']);
+    expect(failure(steps)?.message).toContain('503');
+    expect(names(steps)).not.toContain('directory');
+  });
+
   it('says that Google is away where it is', async () => {
     await google().control.plantFault({ drop: true });
     const steps = await check();

@@ -39,13 +39,17 @@ export async function* checkMeet(
   let impersonated: Outcome<unknown> = noScope(subject);
   for (const scope of ALL_SCOPES) {
     const token = await attempt(() => fetchToken(call, subject, scope));
-    if (token.ok) granted.add(scope);
-    if (token.ok || token.fault.code !== 'scope_missing') impersonated = token;
-    if (!token.ok && token.fault.code !== 'scope_missing') break;
+    if (!token.ok && token.fault.code !== 'scope_missing' && granted.size === 0) {
+      impersonated = token;
+      break;
+    }
+    if (token.ok) {
+      granted.add(scope);
+      impersonated = token;
+    }
     yield stepOf('scope', token, () => `${scope} granted`);
   }
   yield stepOf('impersonation', impersonated, () => `acts as ${subject}`);
-  if (!impersonated.ok) return;
 
   if (MEET_SCOPES.every((scope) => granted.has(scope))) yield* checkSpace(call, api, subject, now);
   if (granted.has(DIRECTORY_READONLY)) {

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { startMeetSimulator } from '../simulators/meet-server.ts';
 import {
   faultOf,
   HALF_PAST,
@@ -78,6 +79,16 @@ describe('what Meet answers', () => {
     const fault = await faultOf(fetchAll({ timeoutMs: 100 }));
     expect([fault.code, fault.kind]).toEqual(['timeout', 'retry']);
     expect(fault.message).toContain('100 ms');
+  });
+
+  it('where nobody listens, the message says so', async () => {
+    const gone = await startMeetSimulator();
+    await gone.stop();
+    const fault = await faultOf(
+      google().adapterWith({ rootUrl: gone.url }).createSpace({ subject: TEACHER }),
+    );
+    expect([fault.code, fault.kind]).toEqual(['unavailable', 'retry']);
+    expect(fault.message).toContain('ECONNREFUSED');
   });
 
   it('a failed call is not repeated', async () => {

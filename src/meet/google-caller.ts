@@ -4,7 +4,7 @@ import { type Attempt, readFault } from './read-fault.ts';
 import type { ServiceAccountKey } from './service-account-key.ts';
 
 /** For whom, with which scopes, and in words what for. */
-export interface Errand {
+interface Errand {
   subject: string;
   scopes: readonly string[];
   doing: string;

@@ -21,16 +21,15 @@ export function readFailure(error: unknown): GoogleFailure {
   const details = rowsOf(fieldOf(body, 'details'));
   const info = details.find((detail) => fieldOf(detail, 'reason') !== undefined);
   const oldStyle = rowsOf(fieldOf(body, 'errors'))[0];
-  const headers = fieldOf(response, 'headers');
   const names = namesOf(error);
   return {
     status: numberOf(fieldOf(response, 'status')),
-    networkCode: names.findLast((name) => /^[A-Z_]+$/.test(name)),
+    networkCode: names.findLast((name) => /^[A-Z][A-Z0-9_]+$/.test(name)),
     timedOut: response === undefined && names.some((name) => TIMEOUTS.has(name)),
     oauthError: typeof body === 'string' ? body : undefined,
     reason: textOf(fieldOf(info, 'reason')) ?? textOf(fieldOf(oldStyle, 'reason')),
     activationUrl: textOf(fieldOf(fieldOf(info, 'metadata'), 'activationUrl')),
-    retryAfter: headers instanceof Headers ? (headers.get('retry-after') ?? undefined) : undefined,
+    retryAfter: headerOf(fieldOf(response, 'headers'), 'retry-after'),
     message:
       textOf(fieldOf(data, 'error_description')) ??
       textOf(fieldOf(body, 'message')) ??
@@ -56,6 +55,12 @@ function namesOf(error: unknown): string[] {
     names.push(at.name, ...(code === undefined ? [] : [code]));
   }
   return names;
+}
+
+/** The library's own fetch brings Headers of its own, which are no instance of the built-in class. */
+function headerOf(headers: unknown, name: string): string | undefined {
+  const get = fieldOf(headers, 'get');
+  return typeof get === 'function' ? textOf(Reflect.apply(get, headers, [name])) : undefined;
 }
 
 function fieldOf(value: unknown, name: string): unknown {

@@ -85,6 +85,29 @@ describe('who is in the call', () => {
     expect((await present()).connections).toHaveLength(3);
   });
 
+  it('holds no session that has ended, whether or not Google filters them out', async () => {
+    const { control, space, adapterWith } = google();
+    const filters: (string | null)[] = [];
+    const unfiltered: typeof fetch = (input, init) => {
+      const url = new URL(input instanceof Request ? input.url : input);
+      if (url.pathname.endsWith('/participantSessions')) {
+        filters.push(url.searchParams.get('filter'));
+        url.searchParams.delete('filter');
+      }
+      return fetch(url, init);
+    };
+    const sessions = [{ start: S, end: minute(5) }, { start: minute(6) }];
+    await control.addConference({ space: space.spaceName, participants: [{ ...student(1), sessions }] });
+    const adapter = adapterWith({ fetch: unfiltered });
+    const answer = await adapter.listPresent({
+      subject: TEACHER,
+      spaceName: space.spaceName,
+      window: WINDOW,
+    });
+    expect(answer.connections.map(({ startMs, endMs }) => [startMs, endMs])).toEqual([[minute(6), null]]);
+    expect(filters).toEqual(['end_time IS NULL']);
+  });
+
   it('says when it looked by the clock before the first call', async () => {
     const { adapterWith, space } = google();
     const instants = [HALF_PAST, HALF_PAST + 1, HALF_PAST + 2];
@@ -135,6 +158,17 @@ describe('with the memory of the previous answer', () => {
     const first = await present();
     expect((await again(first, HALF_PAST + 269_999)).connections).toHaveLength(0);
     expect((await again(first, HALF_PAST + 270_000)).connections).toHaveLength(1);
+  });
+
+  it('remembers from answer to answer since when it has not asked', async () => {
+    const { control, space } = google();
+    await control.addConference({ space: space.spaceName, participants: [student(1)] });
+    const first = await present();
+    const second = await again(first, HALF_PAST + 100_000);
+    const third = await again(second, HALF_PAST + 200_000);
+    expect(third.connections).toEqual([]);
+    expect(third.memory).toEqual(first.memory);
+    expect((await again(third, HALF_PAST + 270_000)).connections).toHaveLength(1);
   });
 
   it('forgets who was not there, and asks when they return', async () => {

@@ -13,8 +13,8 @@ export interface PresentQuery {
   /**
    * The memory of the previous answer. The sessions of somebody who was in the call then and is now are asked for again
    * only after `recheckAfterMs`; the answer does not list them meanwhile. Meet tells nobody that one left and came back
-   * between two answers, so an unasked session is never called open. Below twice the poll interval, so that a session
-   * whose end Google loses is still bounded by the closing of its room.
+   * between two answers, so an unasked session is never called open. Keep it below twice the poll interval: a session
+   * whose end Google loses is then still bounded by the closing of its room.
    */
   previous?: { memory: PresentMemory; recheckAfterMs: number };
 }
@@ -30,17 +30,16 @@ export async function listPresent(
   const rooms = await overlappingRecords(call, api, { subject, spaceName, window });
   const participants = [];
   for (const { room, endMs } of rooms) {
-    if (endMs === null)
-      participants.push(...(await listParticipants(call, api, { subject, room, which: 'present' })));
+    if (endMs !== null) continue;
+    participants.push(...(await listParticipants(call, api, { subject, room, which: 'present' })));
   }
 
   const memory: PresentMemory = {};
   const asked = participants.filter(({ name }) => {
     const askedAtMs = previous?.memory[name];
-    if (previous === undefined || askedAtMs === undefined || askedAtMs + previous.recheckAfterMs <= atMs)
-      return true;
-    memory[name] = askedAtMs;
-    return false;
+    const skip = previous && askedAtMs !== undefined && atMs < askedAtMs + previous.recheckAfterMs;
+    if (skip) memory[name] = askedAtMs;
+    return !skip;
   });
   const sessions = await listSessions(call, api, { subject, participants: asked, which: 'open' });
   const connections = sessions.filter(({ endMs }) => endMs === null);

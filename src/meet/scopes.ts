@@ -1,8 +1,8 @@
 const BASE = 'https://www.googleapis.com/auth/';
 
 /** What Rollcall asks of a domain, each scope with the work that needs it. */
-export const SPACE_CREATED = `${BASE}meetings.space.created`;
-export const SPACE_READONLY = `${BASE}meetings.space.readonly`;
+const SPACE_CREATED = `${BASE}meetings.space.created`;
+const SPACE_READONLY = `${BASE}meetings.space.readonly`;
 export const DIRECTORY_READONLY = `${BASE}admin.directory.user.readonly`;
 
 /** Asked for together. The directory stands apart, so that a domain that does not grant it can still use Meet. */

@@ -27,6 +27,18 @@ export async function getSpace(
   return spaceOf(space);
 }
 
+/** Sends everybody home who is in the space now. Nobody there is no fault. @throws MeetFault */
+export async function endConference(
+  call: GoogleCaller,
+  api: MeetApi,
+  subject: string,
+  spaceName: string,
+): Promise<void> {
+  await call({ subject, scopes: MEET_SCOPES, doing: `end the conference in ${spaceName}` }, (auth) =>
+    api.spaces.endActiveConference({ auth, name: spaceName, requestBody: {} }),
+  );
+}
+
 const spaceOf = (space: meet_v2.Schema$Space): MeetSpace => ({
   spaceName: requiredField(space, 'name'),
   meetingCode: requiredField(space, 'meetingCode'),

@@ -73,6 +73,7 @@ export async function startMeetSimulator(options: MeetSimulatorOptions = {}): Pr
     serviceAccountKey: JSON.stringify(key),
     control: createMeetSimulatorControl(url),
     async stop() {
+      if (!server.listening) return;
       const closed = once(server, 'close');
       server.close();
       // Calls that were left hanging would keep it open for ever.

@@ -24,7 +24,7 @@ export interface ClassWorkflows {
   close(): Promise<void>;
 }
 
-const classWorkflowId = ({ tenantId, classId }: ClassRef): string => `class/${tenantId}/${classId}`;
+export const classWorkflowId = ({ tenantId, classId }: ClassRef): string => `class/${tenantId}/${classId}`;
 const fetchWorkflowId = ({ tenantId, classId }: ClassRef): string => `fetch/${tenantId}/${classId}`;
 
 /** Nobody who calls the API waits longer for Temporal; what was not done then, the sweeper does. */
@@ -39,7 +39,8 @@ export function createClassWorkflows(options: ConnectionOptions & { namespace: s
   const { namespace, ...connecting } = options;
   const connection = Connection.lazy({ ...connecting, connectTimeout: PATIENCE_MS });
   const client = new Client({ connection, namespace });
-  const soon = <T>(call: () => Promise<T>): Promise<T> => connection.withDeadline(Date.now() + PATIENCE_MS, call);
+  const soon = <T>(call: () => Promise<T>): Promise<T> =>
+    connection.withDeadline(Date.now() + PATIENCE_MS, call);
 
   return {
     async start(ref, startMs) {

@@ -10,12 +10,16 @@ export async function temporalOptions(config: Config) {
   const serverRootCACertificate = await read(config.TEMPORAL_TLS_CA);
   const clientCertPair = crt && key ? { crt, key } : undefined;
   const apiKey = config.TEMPORAL_API_KEY;
-  const secured = clientCertPair !== undefined || serverRootCACertificate !== undefined || apiKey !== undefined;
+  const secured =
+    clientCertPair !== undefined || serverRootCACertificate !== undefined || apiKey !== undefined;
   return {
     address: config.TEMPORAL_ADDRESS,
     namespace: config.TEMPORAL_NAMESPACE,
     ...(secured && {
-      tls: { ...(clientCertPair && { clientCertPair }), ...(serverRootCACertificate && { serverRootCACertificate }) },
+      tls: {
+        ...(clientCertPair && { clientCertPair }),
+        ...(serverRootCACertificate && { serverRootCACertificate }),
+      },
     }),
     ...(apiKey !== undefined && { apiKey }),
   };

@@ -1,4 +1,5 @@
-import { type NativeConnection, Worker } from '@temporalio/worker';
+import { DefaultLogger, type NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import type { Logger } from 'pino';
 import type { Activities } from '../../activities/index.ts';
 import { MAIN_QUEUE, MEET_QUEUE, MEET_SPACES_QUEUE } from '../../workflows/queues.ts';
 
@@ -8,6 +9,18 @@ const WORKFLOWS = new URL('../../workflows/index.ts', import.meta.url).pathname;
 const MEET_FETCHES_PER_SECOND = 10;
 /** Google allows a hundred new spaces a minute. */
 const MEET_SPACES_PER_SECOND = 100 / 60;
+
+/** Sends what Temporal's own machinery has to say to our log. Once in a process, before the first connection. */
+export function logRuntimeTo(log: Logger): void {
+  // Two of our workers have no workflows, on purpose.
+  const expected = 'No workflows registered';
+  const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+  Runtime.install({
+    logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
+      if (!message.startsWith(expected)) log[levels[level]](meta, message);
+    }),
+  });
+}
 
 /** One worker for each queue. They stop together, on SIGINT and SIGTERM. */
 export async function createWorkers(options: {

@@ -1,6 +1,13 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { ClassPlan } from '../../activities/index.ts';
-import { endSession, fetchAll, fetchParticipants, openSession, prepareSpace, readPlan } from '../activity-options.ts';
+import {
+  endSession,
+  fetchAll,
+  fetchParticipants,
+  openSession,
+  prepareSpace,
+  readPlan,
+} from '../activity-options.ts';
 import { BELLS_PER_RUN, waitUntil } from '../bells.ts';
 import type { PhaseEnd, Room } from '../class-session.ts';
 import { closeRoom } from './close-room.ts';
@@ -44,7 +51,10 @@ function nextLook(plan: ClassPlan): number {
 const isOver = (plan: ClassPlan, roomsClosed: boolean): boolean =>
   Date.now() >= plan.windowEndMs || (roomsClosed && Date.now() >= plan.endMs);
 
-async function look({ session, board }: Room, before: ClassPlan): Promise<{ plan: ClassPlan; roomsClosed: boolean }> {
+async function look(
+  { session, board }: Room,
+  before: ClassPlan,
+): Promise<{ plan: ClassPlan; roomsClosed: boolean }> {
   // At the end of the window the end itself is due, and it has a fetch of its own.
   if (before.provider !== 'meet' || Date.now() >= before.windowEndMs) {
     return { plan: await readPlan(session), roomsClosed: false };

@@ -1,5 +1,5 @@
-import { reconcileOn, readPlan } from '../activity-options.ts';
 import type { ClassPlan } from '../../activities/index.ts';
+import { readPlan, reconcileOn } from '../activity-options.ts';
 import { BELLS_PER_RUN, waitUntil } from '../bells.ts';
 import type { PhaseEnd, Room } from '../class-session.ts';
 import { nextAttemptAt, type RetryPlan } from '../retry-plan.ts';

@@ -5,7 +5,7 @@ export interface SimulatorClock {
   set(setting: ClockSetting): void;
 }
 
-export type ClockSetting = { kind: 'real'; offsetMs: number } | { kind: 'still'; atMs: number };
+type ClockSetting = { kind: 'real'; offsetMs: number } | { kind: 'still'; atMs: number };
 
 export function createSimulatorClock(): SimulatorClock {
   let current: ClockSetting = { kind: 'real', offsetMs: 0 };

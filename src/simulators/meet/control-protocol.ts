@@ -29,8 +29,8 @@ const sessionSchema = z.strictObject({
   end: instant.nullish(),
 });
 
-const sessions = z.array(sessionSchema).min(1);
-export const participantSchema = z.discriminatedUnion('kind', [
+const sessions = z.array(sessionSchema).min(1).readonly();
+const participantSchema = z.discriminatedUnion('kind', [
   /** `email` is a directory user (made if new); `user_id` alone is somebody the directory does not know. */
   z.strictObject({
     kind: z.literal('signed_in'),
@@ -54,7 +54,7 @@ export const conferenceSchema = z.strictObject({
   late_by_seconds: seconds.default(0),
   /** Ends alone are known that much later; default `late_by_seconds`. */
   ends_late_by_seconds: seconds.optional(),
-  participants: z.array(participantSchema).default([]),
+  participants: z.array(participantSchema).readonly().default([]),
 });
 
 export const conferenceChangeSchema = z.strictObject({
@@ -62,7 +62,7 @@ export const conferenceChangeSchema = z.strictObject({
   end: instant.nullish(),
   /** Ends every session that has no end yet at `end`. */
   end_open_sessions: z.boolean().default(false),
-  add_participants: z.array(participantSchema).default([]),
+  add_participants: z.array(participantSchema).readonly().default([]),
   /** Resource name of a session → its end. */
   session_ends: z.record(z.string(), instant.nullable()).default({}),
 });
@@ -110,9 +110,9 @@ export const pagingSchema = z.strictObject({
 
 export const delegationSchema = z.strictObject({
   /** Scopes that the domain granted to the service account; default all that are asked for. */
-  scopes: z.array(z.string()).optional(),
+  scopes: z.array(z.string()).readonly().optional(),
   /** E-mails whom the service account may not impersonate. */
-  not_impersonable: z.array(z.email()).default([]),
+  not_impersonable: z.array(z.email()).readonly().default([]),
 });
 export const provisionSchema = z.strictObject({ auto_provision: z.boolean() });
 

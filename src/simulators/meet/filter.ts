@@ -1,7 +1,7 @@
 /** A filter of Google's list calls that this simulator cannot read; Google answers 400 INVALID_ARGUMENT. */
 export class BadFilter extends Error {}
 
-export type FilterValue = string | number | null;
+type FilterValue = string | number | null;
 export type FilterRow = Record<string, FilterValue>;
 
 const TERM = /^([a-z_.]+)\s*(?:IS\s+(NULL|NOT\s+NULL)|(!=|<=|>=|=|<|>)\s*"([^"]*)")$/;

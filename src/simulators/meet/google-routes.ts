@@ -42,6 +42,23 @@ export function googleRoutes({ world, tokens, clock, paging }: Google): Router {
     res.json(spaceResource(space));
   });
 
+  router.post('/v2/spaces/:call', (req, res, next) => {
+    const [key = '', method] = req.params.call.split(':');
+    if (method !== 'endActiveConference') return next();
+    const { subject } = callerOf(req, [CREATED]);
+    const space = world.findSpace(key);
+    if (!space) throw meetError(404, 'Requested entity was not found.');
+    if (subject === null || world.findUser(subject)?.email !== space.ownerEmail) {
+      throw meetError(403, 'The caller does not have permission');
+    }
+    const nowMs = clock.now();
+    for (const conference of world.conferences(space)) {
+      const goesOn = conference.startMs <= nowMs && (conference.endMs === null || conference.endMs > nowMs);
+      if (goesOn) world.endConference(conference, nowMs);
+    }
+    res.json({});
+  });
+
   router.get('/v2/conferenceRecords', (req, res) => {
     const grant = callerOf(req, [CREATED, READONLY]);
     const nowMs = clock.now();

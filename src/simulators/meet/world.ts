@@ -135,6 +135,17 @@ export function createWorld() {
     }
   }
 
+  /** Everybody is sent home at `nowMs`; what was scripted for later does not happen. */
+  function endConference(conference: Conference, nowMs: number): void {
+    conference.endMs = nowMs;
+    for (const participant of conference.participants) {
+      participant.sessions = participant.sessions.filter((session) => session.startMs < nowMs);
+      for (const session of participant.sessions) {
+        if (session.endMs === null || session.endMs > nowMs) session.endMs = nowMs;
+      }
+    }
+  }
+
   return {
     addUser,
     findUser,
@@ -142,6 +153,7 @@ export function createWorld() {
     findSpace,
     addConference,
     changeConference,
+    endConference,
     findConference: (name: string) => conferencesByName.get(name),
     /** Of one space, or of all when the space is left out. */
     conferences: (space?: Space) =>

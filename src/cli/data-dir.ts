@@ -1,0 +1,2 @@
+/** Where local mode keeps its databases and secrets: `ROLLCALL_DATA_DIR`, else `.rollcall` where it was started. */
+export const dataDir = (): string => process.env.ROLLCALL_DATA_DIR || '.rollcall';

@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+/** The command line. Exit status 0: done, 1: failed, 2: used wrongly. */
+import { Command, CommanderError } from 'commander';
+import { addDemo } from './demo.ts';
+import { addMeetCheck } from './meet-check.ts';
+import { addMigrate } from './migrate.ts';
+import { addStart } from './start.ts';
+import { addTenant } from './tenant.ts';
+import { addToken } from './token.ts';
+
+const program = new Command('rollcall')
+  .description(
+    'Decides, for every online class, who was there, for how long and what that is worth, and can show why.',
+  )
+  .exitOverride()
+  .configureHelp({ sortSubcommands: true });
+for (const add of [addDemo, addStart, addMigrate, addMeetCheck, addTenant, addToken]) add(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else {
+    process.stderr.write(`rollcall: ${error instanceof Error ? error.message : String(error)}\n`);
+    if (process.env.LOG_LEVEL === 'debug' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    process.exitCode = 1;
+  }
+}

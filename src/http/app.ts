@@ -1,0 +1,36 @@
+import express, { type Express } from 'express';
+import helmet from 'helmet';
+import { createMetrics } from '../metrics.ts';
+import { mountDocs } from './docs.ts';
+import { errorHandler, unknownPath } from './error-handler.ts';
+import { mountHealth } from './health.ts';
+import { mountRoutes } from './mount.ts';
+import { requestLog } from './request-log.ts';
+import type { Deps } from './route.ts';
+import { ROUTES } from './routes.ts';
+
+/** The HTTP interface (product §8), ready to be put on a server. Starts nothing and owns none of its dependencies. */
+export function createApp(given: Omit<Deps, 'metrics'> & Partial<Pick<Deps, 'metrics'>>): Express {
+  const deps: Deps = { ...given, metrics: given.metrics ?? createMetrics() };
+  const app = express();
+  app.disable('x-powered-by');
+  app.use(requestLog(deps.log, deps.metrics));
+  app.use(helmet({ contentSecurityPolicy: { directives: CONTENT } }));
+  mountHealth(app, deps);
+  mountDocs(app, ROUTES);
+  mountRoutes(app, ROUTES, deps);
+  app.use(unknownPath);
+  app.use(errorHandler(deps.log, deps.metrics));
+  return app;
+}
+
+/** Everything comes from this server; the API pages draw their icons from data URIs. */
+const CONTENT = {
+  defaultSrc: ["'none'"],
+  scriptSrc: ["'self'"],
+  styleSrc: ["'self'"],
+  imgSrc: ["'self'", 'data:'],
+  connectSrc: ["'self'"],
+  // Local mode speaks plain HTTP on loopback.
+  upgradeInsecureRequests: null,
+};

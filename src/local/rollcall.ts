@@ -1,0 +1,140 @@
+/** All of Rollcall on one machine: PostgreSQL, Temporal, server and worker, and Google played by a simulator. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ATTRIBUTE_TYPES } from '../../workflows/attribute-keys.ts';
+import { migrate } from '../db/migrate.ts';
+import { generateAccountKey } from '../simulators/meet/account-key.ts';
+import { type LocalAddresses, removeAddresses, writeAddresses } from './addresses.ts';
+import { ensureDataDir } from './data-dir.ts';
+import { freePort } from './free-port.ts';
+import { startLocalServices } from './local-mode.ts';
+import { createProcesses, type Processes, type Unexpected } from './processes.ts';
+import type { Report } from './progress.ts';
+import { localSecrets } from './secrets.ts';
+import type { RunningProcess } from './supervised-process.ts';
+
+const ROOT = new URL('../../', import.meta.url).pathname;
+
+export interface LocalRollcallOptions {
+  dataDir: string;
+  report: Report;
+  /** Lines of the processes; nothing when left out. */
+  write?: (line: string) => void;
+  /** Comes before the environment of this process. */
+  env?: Record<string, string>;
+  ports?: { postgres?: number; temporal?: number; temporalUi?: number };
+  /** Restarts server and worker whenever a file changes. */
+  watch?: boolean;
+  /** Calls off a start in its middle. */
+  signal?: AbortSignal;
+}
+
+export interface LocalRollcall extends LocalAddresses {
+  jwtSecret: string | undefined;
+  server: RunningProcess;
+  worker: RunningProcess;
+  /** Resolves with the first process that ended unasked and is not started again. */
+  failed: Promise<Unexpected>;
+  stop(): Promise<void>;
+}
+
+/** Starts everything and answers when it is ready. When one part does not come up, the others are stopped. */
+export async function startLocalRollcall(options: LocalRollcallOptions): Promise<LocalRollcall> {
+  const { report, signal } = options;
+  const dataDir = ensureDataDir(options.dataDir);
+  const given = { ...process.env, ...options.env };
+  const services = await startLocalServices({
+    dataDir,
+    report,
+    env: given,
+    temporal: { searchAttributes: ATTRIBUTE_TYPES, namespace: given.TEMPORAL_NAMESPACE || 'default' },
+    ...(options.ports && { ports: options.ports }),
+    ...(signal && { signal }),
+  });
+  const processes = createProcesses({ write: options.write ?? (() => {}) });
+  const stop = async (): Promise<void> => {
+    await processes.stop();
+    await services.stop();
+    removeAddresses(dataDir);
+  };
+  try {
+    signal?.throwIfAborted();
+    if (!services.postgres || !services.temporal) throw new Error('PostgreSQL and Temporal were asked for.');
+    await migrate(services.postgres.url);
+    const secrets = given.AUTH_JWKS_URL
+      ? {}
+      : { AUTH_JWT_SECRET: localSecrets({ dataDir, report }).AUTH_JWT_SECRET };
+    const port = given.PORT || String(await freePort());
+    const google = await googleFor(processes, dataDir, given);
+    const env: Record<string, string> = {
+      ...secrets,
+      ...definedIn(given),
+      ...google,
+      PORT: port,
+      DATABASE_URL: services.postgres.url,
+      TEMPORAL_ADDRESS: services.temporal.address,
+    };
+    const apiUrl = `http://${env.HOST || '127.0.0.1'}:${port}`;
+    const run = (name: string, file: string) => ({
+      name,
+      args: options.watch ? [...WATCHED, file] : [file],
+      cwd: ROOT,
+      env,
+      restart: true,
+    });
+    // Side by side: each takes a second or two to load.
+    const [server, worker] = await Promise.all([
+      processes.start({ ...run('server', 'server.ts'), ready: { url: `${apiUrl}/readyz` } }),
+      processes.start({ ...run('worker', 'worker.ts'), ready: { line: /worker ready/ } }),
+    ]);
+    signal?.throwIfAborted();
+    const addresses: LocalAddresses = {
+      apiUrl,
+      databaseUrl: services.postgres.url,
+      temporalAddress: services.temporal.address,
+      temporalUiUrl: services.temporal.uiUrl,
+      simulatorUrl: google.GOOGLE_ROOT_URL,
+    };
+    writeAddresses(dataDir, addresses);
+    return { ...addresses, jwtSecret: env.AUTH_JWT_SECRET, server, worker, failed: processes.failed, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+const WATCHED = ['src', 'workflows', 'activities', 'server.ts', 'worker.ts'].reduce(
+  (args: string[], path) => [...args, `--watch-path=${path}`],
+  ['--watch', '--watch-preserve-output'],
+);
+
+/** Without a service account of its own, local mode has Google played by the simulator. */
+async function googleFor(
+  processes: Processes,
+  dataDir: string,
+  env: NodeJS.ProcessEnv,
+): Promise<{ GOOGLE_SERVICE_ACCOUNT_KEY?: string; GOOGLE_ROOT_URL?: string }> {
+  if (env.GOOGLE_SERVICE_ACCOUNT_KEY) return {};
+  const port = await freePort();
+  const keyFile = join(dataDir, 'simulated-google-key.json');
+  await writeFile(keyFile, JSON.stringify(await generateAccountKey()), { mode: 0o600 });
+  await processes.start({
+    name: 'simulator',
+    args: [
+      'src/simulators/meet-server.ts',
+      '--port',
+      String(port),
+      '--key-file',
+      keyFile,
+      '--auto-provision',
+    ],
+    cwd: ROOT,
+    ready: { line: /meet simulator ready/ },
+  });
+  return { GOOGLE_SERVICE_ACCOUNT_KEY: keyFile, GOOGLE_ROOT_URL: `http://127.0.0.1:${port}` };
+}
+
+const definedIn = (env: NodeJS.ProcessEnv): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );

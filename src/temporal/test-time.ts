@@ -1,0 +1,98 @@
+/** Rollcall in a world whose time is skipped: seven days pass while nobody has anything to do. */
+import { temporal } from '@temporalio/proto';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { pino } from 'pino';
+import { type Activities, createActivities } from '../../activities/index.ts';
+import { ATTRIBUTE_TYPES } from '../../workflows/attribute-keys.ts';
+import { MAIN_QUEUE } from '../../workflows/queues.ts';
+import type { ClassRef } from '../db/client.ts';
+import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
+import { plainReport } from '../local/progress.ts';
+import { findTestServer } from '../local/test-server.ts';
+import { createMeetAdapter } from '../meet/adapter.ts';
+import { type MeetSimulator, startMeetSimulator } from '../simulators/meet-server.ts';
+import { createWorkers, logRuntimeTo } from './workers.ts';
+
+export interface TestTime extends TestDatabase {
+  env: TestWorkflowEnvironment;
+  meet: MeetSimulator;
+  /** Starts the class and answers its ending, however many days later. */
+  live(ref: ClassRef): Promise<string>;
+  /** Starts the class and goes on. */
+  start(ref: ClassRef): ReturnType<TestWorkflowEnvironment['client']['workflow']['start']>;
+  /** The instants, in skipped time, at which an activity began, by its name. */
+  calls: { name: string; atMs: number }[];
+  stop(): Promise<void>;
+}
+
+export async function startTestTime(): Promise<TestTime> {
+  logRuntimeTo(pino({ level: 'warn' }));
+  const database = await createTestDatabase();
+  const env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path: await findTestServer({ report: plainReport() }) } },
+  });
+  const { INDEXED_VALUE_TYPE_KEYWORD, INDEXED_VALUE_TYPE_DATETIME } = temporal.api.enums.v1.IndexedValueType;
+  await env.connection.operatorService.addSearchAttributes({
+    namespace: 'default',
+    searchAttributes: Object.fromEntries(
+      Object.entries(ATTRIBUTE_TYPES).map(([name, type]) => [
+        name,
+        type === 'Datetime' ? INDEXED_VALUE_TYPE_DATETIME : INDEXED_VALUE_TYPE_KEYWORD,
+      ]),
+    ),
+  });
+  const meet = await startMeetSimulator({ autoProvision: true });
+  let nowMs = await env.currentTimeMs();
+  const calls: TestTime['calls'] = [];
+  const activities = createActivities({
+    db: database.db,
+    meet: createMeetAdapter({
+      serviceAccountKey: meet.serviceAccountKey,
+      rootUrl: meet.url,
+      now: () => nowMs,
+    }),
+    retry: { firstMs: 600_000, forMs: 604_800_000 },
+    now: () => nowMs,
+    log: pino({ level: 'silent' }),
+    presentMemory: new Map(),
+  });
+  // Activities see real time, so each is handed the time of the workflows before it begins.
+  const timed = Object.fromEntries(
+    Object.entries(activities).map(([name, activity]) => [
+      name,
+      async (...args: unknown[]) => {
+        nowMs = await env.currentTimeMs();
+        await meet.control.setClock({ now: nowMs });
+        calls.push({ name, atMs: nowMs });
+        return await (activity as (...all: unknown[]) => Promise<unknown>)(...args);
+      },
+    ]),
+  ) as unknown as Activities;
+  const workers = await createWorkers({
+    connection: env.nativeConnection,
+    namespace: 'default',
+    activities: timed,
+  });
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  const start: TestTime['start'] = (ref) =>
+    env.client.workflow.start('classSession', {
+      workflowId: `class/${ref.tenantId}/${ref.classId}`,
+      taskQueue: MAIN_QUEUE,
+      args: [{ ...ref, phase: 'await-start' }],
+    });
+  return {
+    ...database,
+    env,
+    meet,
+    calls,
+    start,
+    live: async (ref) => await (await start(ref)).result(),
+    async stop() {
+      for (const worker of workers) worker.shutdown();
+      await running;
+      await env.teardown();
+      await meet.stop();
+      await database.drop();
+    },
+  };
+}

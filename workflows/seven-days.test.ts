@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { readCalculation } from '../src/db/calculations.ts';
+import { type ClassRef, inTenant } from '../src/db/client.ts';
+import { classRow, STUDENT, storeClass, TEACHER } from '../src/temporal/test-class.ts';
+import { startTestTime, type TestTime } from '../src/temporal/test-time.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+let time: TestTime;
+beforeAll(async () => {
+  time = await startTestTime();
+});
+afterAll(async () => {
+  await time?.stop();
+});
+beforeEach(() => {
+  time.calls.length = 0;
+});
+
+async function statuses(ref: ClassRef): Promise<Record<string, string>> {
+  const calculation = await inTenant(time.db, ref.tenantId, (tx) => readCalculation(tx, ref));
+  return Object.fromEntries((calculation?.people ?? []).map(({ role, status }) => [role, status]));
+}
+const attemptsAfter = (sinceMs: number): number[] =>
+  time.calls.filter(({ name }) => name === 'reconcile').map(({ atMs }) => atMs - sinceMs);
+
+/** A class that begins in an hour; Meet tells what happened only `lateMs` after it did. */
+async function classWith(lateMs: number | null): Promise<{ ref: ClassRef; startMs: number; endMs: number }> {
+  const startMs = Math.ceil((await time.env.currentTimeMs()) / 1_000) * 1_000 + HOUR;
+  const endMs = startMs + 40 * MINUTE;
+  const space = await time.meet.control.addSpace({ owner: TEACHER });
+  const ref = await storeClass(time.db, { startMs, endMs, meetingCode: space.meetingCode });
+  if (lateMs !== null) {
+    const sessions = [{ start: startMs, end: endMs }];
+    await time.meet.control.addConference({
+      space: space.name,
+      end: endMs,
+      late_by_seconds: lateMs / 1_000,
+      participants: [
+        { kind: 'signed_in', email: TEACHER, sessions },
+        { kind: 'signed_in', email: STUDENT, sessions },
+      ],
+    });
+  }
+  return { ref, startMs, endMs };
+}
+
+test('data that comes in time settles the class when the grace is over', async () => {
+  const { ref, endMs } = await classWith(0);
+  expect(await time.live(ref)).toBe('completed');
+  expect(await statuses(ref)).toEqual({ teacher: 'present', student: 'present' });
+  expect(attemptsAfter(endMs)).toHaveLength(1);
+});
+
+test('data that comes on the first day settles the class with the attempt that follows', async () => {
+  const { ref, endMs } = await classWith(DAY);
+  expect(await time.live(ref)).toBe('completed');
+  expect(await statuses(ref)).toEqual({ teacher: 'present', student: 'present' });
+  const settled = (await classRow(time.db, ref)).settledAt?.getTime() ?? 0;
+  expect(settled - endMs).toBeGreaterThan(DAY);
+  // Two attempts must agree; by then they are six hours apart.
+  expect(settled - endMs).toBeLessThan(DAY + 13 * HOUR);
+});
+
+test('data that comes on the sixth day is still in time', async () => {
+  const { ref } = await classWith(6 * DAY);
+  expect(await time.live(ref)).toBe('completed');
+  expect(await statuses(ref)).toEqual({ teacher: 'present', student: 'present' });
+});
+
+test('a conference that never was settles as absent, flagged, after 160 hours', async () => {
+  const { ref, endMs } = await classWith(null);
+  expect(await time.live(ref)).toBe('completed');
+  expect(await statuses(ref)).toEqual({ teacher: 'absent', student: 'absent' });
+  const settled = (await classRow(time.db, ref)).settledAt?.getTime() ?? 0;
+  expect(settled - endMs).toBeGreaterThanOrEqual(160 * HOUR);
+});
