@@ -8,12 +8,12 @@ import { policyOf } from '../src/db/policy-in-force.ts';
 import { classes, classRoster, people } from '../src/db/schema.ts';
 import { type LookedUp, matchInClass, meetIdentities, rememberLookUps } from '../src/ingest/identities.ts';
 import { storeFailedFetch, storeMeetAnswer } from '../src/ingest/store-meet-answer.ts';
-import type { MeetAnswer } from '../src/meet/answer.ts';
+import type { AllAnswer, PresentAnswer } from '../src/meet/answer.ts';
 import { MeetFault } from '../src/meet/fault.ts';
 import type { ActivityDeps } from './index.ts';
 
 export type Captured =
-  | { ok: true; answer: MeetAnswer; problem: MeetFault | null }
+  | { ok: true; answer: PresentAnswer | AllAnswer; problem: MeetFault | null }
   | { ok: false; fault: MeetFault; atMs: number };
 
 /** Fetches and stores. A fault of Meet's is returned, and is on the class by then; anything else is thrown. */
@@ -54,7 +54,7 @@ async function askMeet(
   ref: ClassRef,
   scope: 'present' | 'all',
   errand: { subject: string; spaceName: string; window: { startMs: number; endMs: number }; pollMs: number },
-): Promise<MeetAnswer> {
+): Promise<PresentAnswer | AllAnswer> {
   const beating = setInterval(() => heartbeat(), 5_000);
   try {
     const { subject, spaceName, window } = errand;
@@ -75,7 +75,7 @@ async function store(
   deps: ActivityDeps,
   ref: ClassRef,
   subject: string,
-  answer: MeetAnswer,
+  answer: PresentAnswer | AllAnswer,
 ): Promise<MeetFault | null> {
   const met = answer.participants.map(({ identity, kind, displayName }) => ({ identity, kind, displayName }));
   const asked = await inTenant(deps.db, ref.tenantId, (tx) => meetIdentities(tx, ref, 'meet', met));

@@ -115,10 +115,10 @@ test('everybody has their own, in each source', () => {
     say('joined', 0, {}, 'stranger'),
   ];
   expect(found(events)).toEqual([
+    [0, 0, 'open'],
     [0, 10, 'told'],
     [5, 20, 'told'],
     [7, 7, 'open'],
-    [0, 0, 'open'],
   ]);
 });
 

@@ -10,7 +10,8 @@ export interface AttendanceRecord {
   role: string;
   status: string;
   at_least_minutes?: number;
-  present_seconds: number;
+  first_join: string | null;
+  last_leave: string | null;
   duration_minutes: number;
   attendance_percentage: number;
   interruptions: number;

@@ -37,15 +37,14 @@ export async function createWatcher(
 }
 
 function describe({ status, records, missing }: Attendance, session: SessionStatus | null): string {
-  const present = records
-    .filter(({ present_seconds: seconds }) => seconds > 0)
-    .map(({ email }) => email.slice(0, email.indexOf('@')));
+  const isIn = records.filter(({ first_join: came, last_leave: gone }) => came !== null && gone === null);
+  const names = isIn.map(({ email }) => email.slice(0, email.indexOf('@')));
   return [
     status.padEnd(11),
     session
       ? `${session.doing}; polls ${session.polls}, attempts ${session.attempts}`
       : 'workflow at an edge',
-    `seen: ${present.join(' ') || 'nobody'}`,
+    `in: ${names.join(' ') || 'nobody'}`,
     ...(missing.length > 0 ? [`missing: ${missing.map(({ code }) => code).join(', ')}`] : []),
   ].join(' | ');
 }

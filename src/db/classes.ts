@@ -5,7 +5,7 @@ import type { ClassRef, Tx } from './client.ts';
 import { type ClassRow, readClass, type SessionRow } from './plans.ts';
 import { classes, classRoster, people, sessions } from './schema.ts';
 
-export interface RosterPerson {
+interface RosterPerson {
   personId: string;
   email: string;
   name: string;
@@ -32,7 +32,7 @@ export async function viewClass(tx: Tx, ref: ClassRef, lock?: 'for update'): Pro
 }
 
 /** Teachers first, then by address. */
-export async function readRosters(
+async function readRosters(
   tx: Tx,
   tenantId: string,
   classIds: string[],

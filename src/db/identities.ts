@@ -3,10 +3,10 @@ import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { Tx } from './client.ts';
 import { classes, classIdentities, identities, identityDecisions } from './schema.ts';
 
-export type IdentityRow = typeof identities.$inferSelect;
+type IdentityRow = typeof identities.$inferSelect;
 export type IdentityState = typeof classIdentities.$inferSelect.state;
 
-export interface SeenInClass {
+interface SeenInClass {
   class_id: string;
   subject: string;
   start_time: string;
@@ -93,7 +93,7 @@ export type Decided =
   | { kind: 'not_found' }
   | { kind: 'machine' };
 
-export interface TouchedClass {
+interface TouchedClass {
   classId: string;
   calculated: boolean;
   settled: boolean;

@@ -17,11 +17,7 @@ export async function ensurePeople(tx: Tx, tenantId: string, emails: string[]): 
   return await findPeopleByEmail(tx, tenantId, sorted);
 }
 
-export async function findPeopleByEmail(
-  tx: Tx,
-  tenantId: string,
-  emails: string[],
-): Promise<Map<string, Person>> {
+async function findPeopleByEmail(tx: Tx, tenantId: string, emails: string[]): Promise<Map<string, Person>> {
   if (emails.length === 0) return new Map();
   const rows = await tx
     .select(columns)

@@ -33,7 +33,7 @@ export interface AskedFor {
   defaulted: string[];
 }
 
-export interface Difference {
+interface Difference {
   field: string;
   existing: unknown;
   requested: unknown;

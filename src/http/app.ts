@@ -15,7 +15,7 @@ export function createApp(given: Omit<Deps, 'metrics'> & Partial<Pick<Deps, 'met
   const app = express();
   app.disable('x-powered-by');
   app.use(requestLog(deps.log, deps.metrics));
-  app.use(helmet({ contentSecurityPolicy: { directives: CONTENT } }));
+  app.use(helmet({ contentSecurityPolicy: { useDefaults: false, directives: CONTENT } }));
   mountHealth(app, deps);
   mountDocs(app, ROUTES);
   mountRoutes(app, ROUTES, deps);
@@ -31,6 +31,7 @@ const CONTENT = {
   styleSrc: ["'self'"],
   imgSrc: ["'self'", 'data:'],
   connectSrc: ["'self'"],
-  // Local mode speaks plain HTTP on loopback.
-  upgradeInsecureRequests: null,
+  baseUri: ["'none'"],
+  formAction: ["'none'"],
+  frameAncestors: ["'none'"],
 };

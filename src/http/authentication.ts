@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { Problem, tryAgain } from './problem.ts';
 
-export const ROLES = ['admin', 'operator', 'teacher', 'student', 'guardian', 'service'] as const;
+const ROLES = ['admin', 'operator', 'teacher', 'student', 'guardian', 'service'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** Who may see everything of a tenant (product §8, "staff"). */

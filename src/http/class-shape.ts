@@ -3,7 +3,7 @@ import { type ClassView, statusAt } from '../db/classes.ts';
 import { classWorkflowId } from '../temporal/class-workflows.ts';
 import { iso, isoOrNull, provider, shownInstant } from './fields.ts';
 
-export const CLASS_STATUSES = [
+const CLASS_STATUSES = [
   'scheduled',
   'open',
   'active',

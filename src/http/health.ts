@@ -5,9 +5,6 @@ import { within } from './within.ts';
 
 const PATIENCE_MS = 2_000;
 
-/** Paths that this file answers, for the document. */
-export const HEALTH_PATHS = ['/healthz', '/readyz', '/metrics'] as const;
-
 export function mountHealth(app: Express, deps: Deps): void {
   const { db, workflows, metrics } = deps;
 

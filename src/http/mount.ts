@@ -31,7 +31,7 @@ export function mountRoutes(app: Application, routes: readonly Route[], deps: De
   }
 }
 
-export const expressPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
+const expressPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
 
 const callerOf = (res: Response): Caller => res.locals.caller as Caller;
 

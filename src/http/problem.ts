@@ -41,7 +41,7 @@ export class Problem extends Error {
   }
 }
 
-export const problemType = (code: ProblemCode): string => `https://rollcall.dev/problems/${code}`;
+const problemType = (code: ProblemCode): string => `https://rollcall.dev/problems/${code}`;
 export const problemStatus = (code: ProblemCode): number => PROBLEMS[code].status;
 
 export function problemBody({ code, message, extra }: Problem): Record<string, unknown> {

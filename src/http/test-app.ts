@@ -1,6 +1,7 @@
 /** The server on a port of its own, with a real database, a clock to turn, and a Temporal that only takes notes. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Express } from 'express';
 import { SignJWT } from 'jose';
 import { pino } from 'pino';
 import postgres from 'postgres';
@@ -17,7 +18,7 @@ export const START_MS = Date.parse('2026-09-07T09:00:00.000Z');
 export const HOUR_BEFORE_MS = START_MS - 60 * MINUTE_MS;
 export const at = (ms: number): string => new Date(ms).toISOString();
 
-export interface TestTemporal extends ClassWorkflows {
+interface TestTemporal extends ClassWorkflows {
   calls: string[];
   /** What the next calls do instead of succeeding. */
   trouble: 'none' | 'down' | 'silent';
@@ -28,13 +29,13 @@ export interface TestTemporal extends ClassWorkflows {
 // biome-ignore lint/suspicious/noExplicitAny: what a test reads from an answer is checked by the test
 export type Json = any;
 
-export interface TestAnswer {
+interface TestAnswer {
   status: number;
   headers: Headers;
   body: Json;
 }
 
-export interface Sent {
+interface Sent {
   token?: string | null;
   body?: unknown;
   /** Sent as it is. */
@@ -44,6 +45,7 @@ export interface Sent {
 
 export interface TestApp {
   url: string;
+  express: Express;
   db: Database;
   owner: postgres.Sql;
   temporal: TestTemporal;
@@ -90,6 +92,7 @@ export async function startTestApp(): Promise<TestApp> {
   const admin = await token();
   return {
     url,
+    express: app,
     db,
     owner,
     temporal,

@@ -1,10 +1,10 @@
 import type { ClassRef, Tx } from '../db/client.ts';
 import { sweeps } from '../db/schema.ts';
-import type { MeetAnswer } from '../meet/answer.ts';
+import type { AllAnswer, PresentAnswer } from '../meet/answer.ts';
 import { appendEvents, type NewEvent } from './append-events.ts';
 
 /** Stores one answer of Meet whole, as a sweep, and as events what it says for the first time. */
-export async function storeMeetAnswer(tx: Tx, ref: ClassRef, answer: MeetAnswer): Promise<void> {
+export async function storeMeetAnswer(tx: Tx, ref: ClassRef, answer: PresentAnswer | AllAnswer): Promise<void> {
   await tx
     .insert(sweeps)
     .values({
@@ -47,8 +47,9 @@ export async function storeFailedFetch(
  * Google's resource names make natural keys: a session joins once and, once it has ended, leaves once. The class is part
  * of the key because somebody who stays on in one space is evidence for two classes.
  */
-function eventsOf({ classId }: ClassRef, answer: MeetAnswer): NewEvent[] {
+function eventsOf({ classId }: ClassRef, answer: PresentAnswer | AllAnswer): NewEvent[] {
   const source = 'meet';
+  const seen = answer.scope === 'present' ? [...answer.connections, ...answer.left] : answer.connections;
   const events: NewEvent[] = [];
   const id = (name: string, what: string): string => `${classId}/${name}/${what}`;
   for (const { room, startMs, endMs } of answer.rooms) {
@@ -71,7 +72,7 @@ function eventsOf({ classId }: ClassRef, answer: MeetAnswer): NewEvent[] {
       });
     }
   }
-  for (const { connection, room, identity, startMs, endMs } of answer.connections) {
+  for (const { connection, room, identity, startMs, endMs } of seen) {
     const who = { classId, source, connection, room, identity };
     events.push({ ...who, sourceEventId: id(connection, 'joined'), kind: 'joined', atMs: startMs });
     if (endMs !== null) {

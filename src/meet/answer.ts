@@ -42,12 +42,14 @@ export interface MeetAnswer {
   participants: MeetParticipant[];
 }
 
-/** Participant resource name → `atMs` of the answer that last looked at this participant's sessions. */
-export type PresentMemory = Record<string, number>;
+/** Participant resource name → who that is, and `atMs` of the answer that last looked at this participant's sessions. */
+export type PresentMemory = Record<string, { identity: string; askedAtMs: number }>;
 
 /** Who is in the call. `connections` holds only what this very answer saw open. */
 export interface PresentAnswer extends MeetAnswer {
   scope: 'present';
+  /** Sessions that have ended, of people who were in the call at the previous answer and are gone. */
+  left: MeetConnection[];
   /** Hand it to the next call, which then leaves out what it need not ask again. */
   memory: PresentMemory;
 }

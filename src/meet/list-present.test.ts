@@ -186,3 +186,22 @@ describe('with the memory of the previous answer', () => {
     expect((await again(second, HALF_PAST + 40_000)).connections).toHaveLength(1);
   });
 });
+
+describe('who has gone', () => {
+  it('tells when somebody left who was there at the previous answer, for one more call', async () => {
+    const { control, space, callsTo } = google();
+    const { record, participants: made } = await control.addConference({
+      space: space.spaceName,
+      participants: [student(1), student(2)],
+    });
+    const first = await present(HALF_PAST);
+    const gone = made[0]?.sessions[0] ?? '';
+    await control.changeConference(record, { session_ends: { [gone]: minute(31) } });
+    await control.setClock({ now: minute(33) });
+    await control.resetCalls();
+    const { left, connections } = await present(minute(33), { memory: first.memory, recheckAfterMs: minute(60) });
+    expect(left).toMatchObject([{ connection: gone, identity: 'users/1', startMs: S, endMs: minute(31) }]);
+    expect(connections).toEqual([]);
+    expect(await callsTo(SESSIONS)).toBe(1);
+  });
+});

@@ -19,7 +19,10 @@ export interface PresentQuery {
   previous?: { memory: PresentMemory; recheckAfterMs: number };
 }
 
-/** Who is in the call: 1 call for the records, 1 for each open one, 1 for each participant to be asked about. */
+/**
+ * Who is in the call: 1 call for the records, 1 for each open one, 1 for each participant to be asked about, and 1 for
+ * each who is gone since the previous answer.
+ */
 export async function listPresent(
   call: GoogleCaller,
   api: MeetApi,
@@ -28,33 +31,48 @@ export async function listPresent(
 ): Promise<PresentAnswer> {
   const atMs = now();
   const rooms = await overlappingRecords(call, api, { subject, spaceName, window });
+  const open = rooms.filter(({ endMs }) => endMs === null).map(({ room }) => room);
   const participants = [];
-  for (const { room, endMs } of rooms) {
-    if (endMs !== null) continue;
+  for (const room of open) {
     participants.push(...(await listParticipants(call, api, { subject, room, which: 'present' })));
   }
 
+  const known = previous?.memory ?? {};
   const memory: PresentMemory = {};
   const asked = participants.filter(({ name }) => {
-    const askedAtMs = previous?.memory[name];
-    const skip = previous && askedAtMs !== undefined && atMs < askedAtMs + previous.recheckAfterMs;
-    if (skip) memory[name] = askedAtMs;
-    return !skip;
+    const before = known[name];
+    if (previous === undefined || before === undefined || before.askedAtMs + previous.recheckAfterMs <= atMs)
+      return true;
+    memory[name] = before;
+    return false;
   });
   const sessions = await listSessions(call, api, { subject, participants: asked, which: 'open' });
   const connections = sessions.filter(({ endMs }) => endMs === null);
   // Somebody without an open session yet is not remembered, and so is asked about again next time.
-  for (const { connection } of connections) memory[participantOf(connection)] = atMs;
+  for (const { connection, identity } of connections) {
+    memory[participantOf(connection)] = { identity, askedAtMs: atMs };
+  }
+  const here = new Set(participants.map(({ name }) => name));
+  const gone = goneFrom(open, known).filter(({ name }) => !here.has(name));
+  const theirs = await listSessions(call, api, { subject, participants: gone, which: 'all' });
 
   return {
     atMs,
     scope: 'present',
     rooms,
     connections,
+    left: theirs.filter(({ endMs }) => endMs !== null),
     participants: distinctParticipants(participants),
     memory,
   };
 }
+
+/** A record that has ended is fetched whole soon; nobody is asked about one by one. */
+const goneFrom = (open: string[], known: PresentMemory) =>
+  Object.entries(known).flatMap(([name, { identity }]) => {
+    const room = open.find((candidate) => name.startsWith(`${candidate}/`));
+    return room === undefined ? [] : [{ name, room, identity }];
+  });
 
 /** `conferenceRecords/a/participants/b/participantSessions/c` → `conferenceRecords/a/participants/b` */
 const participantOf = (connection: string) => connection.replace(/\/participantSessions\/[^/]*$/, '');

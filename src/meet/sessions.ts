@@ -12,6 +12,8 @@ const PAGE_SIZE = 250;
 /** So that 250 participants take seconds instead of half a minute, while a fetch stays far from 600 reads a minute. */
 const AT_ONCE = 8;
 
+type SessionOwner = Pick<RecordParticipant, 'name' | 'room' | 'identity'>;
+
 /**
  * The device sessions of many participants, one call or more for each.
  * @param which `open`: only those without an end; `all`: every one
@@ -24,7 +26,7 @@ export async function listSessions(
     subject,
     participants,
     which,
-  }: { subject: string; participants: RecordParticipant[]; which: 'open' | 'all' },
+  }: { subject: string; participants: SessionOwner[]; which: 'open' | 'all' },
 ): Promise<MeetConnection[]> {
   const connections: MeetConnection[] = [];
   for (let next = 0; next < participants.length; next += AT_ONCE) {
@@ -39,7 +41,7 @@ async function sessionsOf(
   call: GoogleCaller,
   api: MeetApi,
   subject: string,
-  { name: parent, room, identity }: RecordParticipant,
+  { name: parent, room, identity }: SessionOwner,
   which: 'open' | 'all',
 ): Promise<MeetConnection[]> {
   const filter = which === 'open' ? { filter: 'end_time IS NULL' } : {};

@@ -1,9 +1,7 @@
 /** Rollcall in a world whose time is skipped: seven days pass while nobody has anything to do. */
-import { temporal } from '@temporalio/proto';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { pino } from 'pino';
 import { type Activities, createActivities } from '../../activities/index.ts';
-import { ATTRIBUTE_TYPES } from '../../workflows/attribute-keys.ts';
 import { MAIN_QUEUE } from '../../workflows/queues.ts';
 import type { ClassRef } from '../db/client.ts';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
@@ -11,6 +9,7 @@ import { plainReport } from '../local/progress.ts';
 import { findTestServer } from '../local/test-server.ts';
 import { createMeetAdapter } from '../meet/adapter.ts';
 import { type MeetSimulator, startMeetSimulator } from '../simulators/meet-server.ts';
+import { attributesToAdd } from './test-namespace.ts';
 import { createWorkers, logRuntimeTo } from './workers.ts';
 
 export interface TestTime extends TestDatabase {
@@ -31,16 +30,7 @@ export async function startTestTime(): Promise<TestTime> {
   const env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path: await findTestServer({ report: plainReport() }) } },
   });
-  const { INDEXED_VALUE_TYPE_KEYWORD, INDEXED_VALUE_TYPE_DATETIME } = temporal.api.enums.v1.IndexedValueType;
-  await env.connection.operatorService.addSearchAttributes({
-    namespace: 'default',
-    searchAttributes: Object.fromEntries(
-      Object.entries(ATTRIBUTE_TYPES).map(([name, type]) => [
-        name,
-        type === 'Datetime' ? INDEXED_VALUE_TYPE_DATETIME : INDEXED_VALUE_TYPE_KEYWORD,
-      ]),
-    ),
-  });
+  await env.connection.operatorService.addSearchAttributes({ namespace: 'default', searchAttributes: attributesToAdd });
   const meet = await startMeetSimulator({ autoProvision: true });
   let nowMs = await env.currentTimeMs();
   const calls: TestTime['calls'] = [];

@@ -55,10 +55,9 @@ async function look(
   { session, board }: Room,
   before: ClassPlan,
 ): Promise<{ plan: ClassPlan; roomsClosed: boolean }> {
-  // At the end of the window the end itself is due, and it has a fetch of its own.
-  if (before.provider !== 'meet' || Date.now() >= before.windowEndMs) {
-    return { plan: await readPlan(session), roomsClosed: false };
-  }
+  // At the end of the window the end itself is due: it reads the plan and has a fetch of its own.
+  if (Date.now() >= before.windowEndMs) return { plan: before, roomsClosed: false };
+  if (before.provider !== 'meet') return { plan: await readPlan(session), roomsClosed: false };
   if (before.needsSpace) {
     return { plan: await prepareSpace(session, { patient: false }), roomsClosed: false };
   }
