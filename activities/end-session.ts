@@ -11,12 +11,13 @@ import type { ActivityDeps } from './index.ts';
 export async function endSession(
   { db, retry, now }: ActivityDeps,
   ref: ClassRef,
-  { roomsClosed }: { roomsClosed: boolean },
+  { roomsClosed, atMs }: { roomsClosed: boolean; atMs: number },
 ): Promise<ClassPlan> {
   return await inTenant(db, ref.tenantId, async (tx) => {
     const { row, session } = await readClass(tx, ref, 'for update');
     const plan = await planOf(tx, row, session, retry);
-    const nowMs = now();
+    // Whose clock is ahead decides: otherwise one that is behind would be asked again and again.
+    const nowMs = Math.max(now(), atMs);
     const over = nowMs >= plan.windowEndMs || (roomsClosed && nowMs >= plan.endMs);
     if (row.status !== 'open' || !over) return plan;
     const endedAt = new Date(nowMs);

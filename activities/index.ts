@@ -15,8 +15,6 @@ import { reconcile } from './reconcile.ts';
 
 export type { ClassPlan } from '../src/db/plans.ts';
 export type { FetchNowResult } from './fetch-now-once.ts';
-export type { FetchResult } from './fetch-participants.ts';
-export type { Verdict } from './reconcile.ts';
 
 export interface ActivityDeps {
   db: Database;

@@ -4,14 +4,25 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inject } from 'vitest';
 import { signToken } from '../src/cli/token.ts';
-import { createTestDatabase, type TestDatabase } from '../src/db/test-database.ts';
+import { createTestDatabase } from '../src/db/test-database.ts';
 import { plainReport } from '../src/local/progress.ts';
 import { type LocalRollcall, startLocalRollcall } from '../src/local/rollcall.ts';
-import { createMeetSimulatorControl, type MeetSimulatorControl } from '../src/simulators/meet/control-client.ts';
+import {
+  createMeetSimulatorControl,
+  type MeetSimulatorControl,
+} from '../src/simulators/meet/control-client.ts';
 import { createTestNamespace } from '../src/temporal/test-namespace.ts';
 
-export const TEACHER = 'teacher@school.example';
-export const STUDENT = 'student@school.example';
+export const TENANT = 'school';
+/** The thresholds of a lesson of an hour do not fit one of six seconds. */
+export const POLICY = {
+  name: 'seconds',
+  preset: 'itqan',
+  effective_from: '2020-01-01',
+  late_after_minutes: 0.05,
+  bridge_seconds: 1,
+  min_presence_seconds: 1,
+};
 
 export interface Answer<T> {
   status: number;
@@ -20,12 +31,15 @@ export interface Answer<T> {
 }
 
 export interface TestRollcall extends LocalRollcall {
-  /** Of the database that server and worker use. */
-  database: TestDatabase;
   namespace: string;
   google: MeetSimulatorControl;
   /** Calls the API as an admin of `school`. */
-  call<T>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer<T>>;
+  call<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer<T>>;
 }
 
 /** Seconds instead of minutes, so that a test lives through a class. */
@@ -40,7 +54,7 @@ const TIMES = {
 
 /** @param env comes before the defaults, for example the address of a database or a Temporal of the test's own */
 export async function startTestRollcall(env: Record<string, string> = {}): Promise<TestRollcall> {
-  const database = await createTestDatabase();
+  const database = env.DATABASE_URL === undefined ? await createTestDatabase() : null;
   const temporalAddress = env.TEMPORAL_ADDRESS ?? inject('temporalAddress');
   const namespace = env.TEMPORAL_NAMESPACE ?? (await createTestNamespace(temporalAddress));
   const dataDir = await mkdtemp(join(tmpdir(), 'rollcall-chaos-'));
@@ -51,16 +65,16 @@ export async function startTestRollcall(env: Record<string, string> = {}): Promi
     env: {
       ...TIMES,
       GOOGLE_SERVICE_ACCOUNT_KEY: '',
-      DATABASE_URL: database.ownerUrl,
+      ...(database && { DATABASE_URL: database.ownerUrl }),
       TEMPORAL_ADDRESS: temporalAddress,
       TEMPORAL_NAMESPACE: namespace,
       ...env,
     },
   });
-  const token = await signToken(running.jwtSecret ?? '', { tenant: 'school', role: 'admin', sub: 'admin@school.example' });
-  return {
+  const admin = { tenant: TENANT, role: 'admin', sub: 'admin@school.example' } as const;
+  const token = await signToken(running.jwtSecret ?? '', admin);
+  const rollcall: TestRollcall = {
     ...running,
-    database,
     namespace,
     google: createMeetSimulatorControl(running.simulatorUrl ?? ''),
     async call<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
@@ -73,8 +87,36 @@ export async function startTestRollcall(env: Record<string, string> = {}): Promi
     },
     async stop() {
       await running.stop();
-      await database.drop();
+      await database?.drop();
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+  await rollcall.call('POST', '/api/policies', POLICY);
+  return rollcall;
+}
+
+/** The worker process dies as in a power cut; its supervisor starts another. Answers when that one is there. */
+export async function killWorker({ worker }: TestRollcall): Promise<void> {
+  const pid = worker.pid();
+  if (pid === undefined) throw new Error('the worker is not running');
+  process.kill(pid, 'SIGKILL');
+  await until('another worker', async () => {
+    const now = worker.pid();
+    return now !== undefined && now !== pid;
+  });
+}
+
+/** Looks again and again until what it sees is not false, null or undefined; throws when it does not come. */
+export async function until<T>(
+  what: string,
+  look: () => Promise<T | false | null | undefined>,
+  withinMs = 60_000,
+): Promise<T> {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    const seen = await look();
+    if (seen !== false && seen !== null && seen !== undefined) return seen;
+    if (Date.now() > deadline) throw new Error(`${what} did not come within ${withinMs / 1_000} s`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }

@@ -254,6 +254,7 @@ describe('the end of a connection without a left', () => {
       event('room_closed', AMAL, ms, { ...nowhere, connection: null, identity: null });
     const events = [event('joined', AMAL, 4 * MIN, nowhere), close(3 * MIN), close(6 * MIN)];
     expect(found({ events })).toEqual([[4 * MIN, 6 * MIN, 'inferred']]);
+    expect(found({ events: [...events, close(4 * MIN)] })).toEqual([[4 * MIN, 4 * MIN, 'inferred']]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { connections } from './connections.ts';
 import type { EvidenceEvent } from './facts.ts';
-import { AMAL, BASMA, classFacts, event, HOUR, MIN, record, S, SETTLED, stay } from './test-facts.ts';
+import { AMAL, BASMA, classFacts, event, HOUR, MIN, policy, record, S, SETTLED, stay } from './test-facts.ts';
 
 type Changes = Parameters<typeof event>[3];
 
@@ -29,6 +29,15 @@ test('the order of arrival means nothing', () => {
   const sorted = found(TWO_STAYS);
   expect(found(TWO_STAYS.toReversed())).toEqual(sorted);
   expect(found([2, 0, 3, 1].flatMap((index) => TWO_STAYS[index] ?? []))).toEqual(sorted);
+});
+
+test('a duplicate of a joined is no second device', () => {
+  const events = [...TWO_STAYS.map((one) => ({ ...one })), ...TWO_STAYS];
+  const [first] = TWO_STAYS;
+  const seconds = (of: EvidenceEvent[]) =>
+    record({ events: of, policy: policy('musa', { bridgeMs: 0, minPresenceMs: 0 }) });
+  expect(seconds(events)).toEqual(seconds(TWO_STAYS));
+  expect(seconds(first === undefined ? [] : [...TWO_STAYS, { ...first }])).toEqual(seconds(TWO_STAYS));
 });
 
 test('two devices that overlap are one stay', () => {

@@ -33,7 +33,6 @@ export function splitAtLefts(trace: Trace): Trace[] {
     } else if (sign.kind === 'left' && (parts.length === 0 || trace.source !== WHITEBOARD)) {
       // On the whiteboard life needs a sign every 45 s, so a second disconnect has nothing to end.
       close([sign]);
-      notBeforeMs = sign.atMs;
     }
     if (stay.devices === 0 && stay.signs.length > 0) {
       close(stay.signs);

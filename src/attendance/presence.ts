@@ -49,7 +49,7 @@ export function presenceOf(
 ): Presence {
   const connected = union(clip([...known(counting), ...also], window));
   const connectedMs = total(connected);
-  if (connectedMs === 0 || connectedMs < policy.minPresenceMs) {
+  if (connectedMs < policy.minPresenceMs) {
     return { counted: [], bridged: [], presenceMs: 0, bridgedMs: 0, connectedMs };
   }
   const removedAt = new Set<number>();

@@ -161,6 +161,11 @@ describe('astegni', () => {
     expect(got.suggestion?.latenessMinutes).toBe(10);
   });
 
+  test('elsewhere activity has no lateness', () => {
+    const events = active(10 * MIN, share(50), { source: 'whiteboard' });
+    expect(record({ events }).suggestion?.latenessMinutes).toBeNull();
+  });
+
   test('lateness is that of the first counted interval where there is one', () => {
     const got = of([...active(10 * MIN, share(50)), ...stay(AMAL, 0, MIN)]);
     expect(got).toMatchObject({ status: 'present', latenessSeconds: 0 });

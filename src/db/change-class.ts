@@ -1,9 +1,9 @@
 /** Rescheduling and cancelling: what is allowed depends on the hour (product §3). */
 import { and, eq, sql } from 'drizzle-orm';
-import { countingWindow } from '../attendance/counting-window.ts';
+import { type Phase, phaseOf } from './class-phase.ts';
 import { type ClassView, viewClass } from './classes.ts';
 import type { ClassRef, Tx } from './client.ts';
-import { nextClassInRoom } from './plans.ts';
+import { openAt } from './plans.ts';
 import { PolicyNotFound, policyOf } from './policy-in-force.ts';
 import { type Roster, writeRoster } from './rosters.ts';
 import { classes } from './schema.ts';
@@ -26,23 +26,6 @@ export type Changed =
 /** A client that says "now" means the moment before its request arrived. */
 const NOW_TOLERANCE_MS = 60_000;
 const LONGEST_MS = 86_400_000;
-
-type Phase = 'ahead' | 'active' | 'over' | 'settled' | 'cancelled';
-
-async function phaseOf(tx: Tx, { row, session }: ClassView, nowMs: number): Promise<Phase> {
-  if (row.status === 'cancelled') return 'cancelled';
-  if (row.settledAt !== null || row.status === 'completed' || row.status === 'incomplete') return 'settled';
-  if (row.status === 'ended' || row.status === 'reconciling') return 'over';
-  const startMs = row.startAt.getTime();
-  if (nowMs < startMs) return 'ahead';
-  const window = countingWindow({
-    startMs,
-    endMs: row.endAt.getTime(),
-    nextClassStartMs: await nextClassInRoom(tx, row, session),
-    policy: await policyOf(tx, row),
-  });
-  return nowMs < window.endMs ? 'active' : 'over';
-}
 
 /** `now` is asked after the row is locked: waiting for the lock may have taken the class past its start. */
 export async function changeClass(
@@ -77,9 +60,17 @@ export async function changeClass(
     return { kind: 'changed', view, planVersion: null };
   if (roster !== null) await writeRoster(tx, ref, roster);
   const planVersion = row.planVersion + 1;
+  const opensMs = openAt(row.id, times.startMs, row.openLeadSeconds * 1_000);
   await tx
     .update(classes)
-    .set({ subject, startAt: new Date(times.startMs), endAt: new Date(times.endMs), planVersion })
+    .set({
+      subject,
+      startAt: new Date(times.startMs),
+      endAt: new Date(times.endMs),
+      planVersion,
+      // Opened already, and now so far ahead that it will be opened another time.
+      ...(row.status === 'open' && opensMs > nowMs ? { status: 'scheduled' as const, openedAt: null } : {}),
+    })
     .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId)));
   return { kind: 'changed', view: await viewClass(tx, ref), planVersion };
 }
@@ -171,6 +162,14 @@ export async function cancelClass(
     .set({ status: 'cancelled', cancelledAt: new Date(now()), cancelReason: reason, planVersion })
     .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId)));
   return { kind: 'changed', view: await viewClass(tx, ref), planVersion };
+}
+
+/** Lets the sweeper ring the workflow. */
+export async function raisePlan(tx: Tx, ref: ClassRef): Promise<void> {
+  await tx
+    .update(classes)
+    .set({ planVersion: sql`${classes.planVersion} + 1` })
+    .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId)));
 }
 
 /** The workflow has been started; it reads the plan as it is. */

@@ -22,7 +22,12 @@ export async function claimKey(tx: Tx, tenantId: string, key: string, requestHas
 }
 
 /** The answer that was given under a key, or null when there is none yet. */
-async function findAnswer(tx: Tx, tenantId: string, key: string, requestHash: string): Promise<Claim | null> {
+export async function findAnswer(
+  tx: Tx,
+  tenantId: string,
+  key: string,
+  requestHash: string,
+): Promise<Claim | null> {
   const [found] = await tx
     .select()
     .from(idempotencyKeys)

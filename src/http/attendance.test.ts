@@ -118,6 +118,14 @@ describe('attendance', () => {
     expect(await app.owner`select 1 from calculations where class_id = ${id}`).toHaveLength(0);
   });
 
+  test('is not calculated while the overrun of a musa class lasts', async () => {
+    id = (await app.call('POST', '/api/schedule/class', { body: lesson({ policy: 'musa' }) })).body.class_id;
+    app.clock.nowMs = END_MS + 29 * MINUTE_MS;
+    expect((await app.call('POST', `/api/classes/${id}/recalculate`)).status).toBe(409);
+    app.clock.nowMs = END_MS + 30 * MINUTE_MS;
+    expect((await app.call('POST', `/api/classes/${id}/recalculate`)).status).toBe(200);
+  });
+
   test('can be asked for under another version of its policy', async () => {
     const policy = { name: 'own', preset: 'itqan', effective_from: '2026-01-01' };
     await app.call('POST', '/api/policies', { body: policy });
@@ -253,6 +261,19 @@ describe('fetching now', () => {
       status: 200,
       body: { class_id: id, ok: true, present: 2, participants: 3, conferences: 1 },
     });
+  });
+
+  test('under one key is done once', async () => {
+    const keyed = (path: string) => app.call('POST', path, { headers: { 'idempotency-key': 'fetch' } });
+    const first = await keyed(`/monitoring/sync-participants/${id}`);
+    const again = await keyed(`/monitoring/sync-participants/${id}`);
+    expect([again.status, again.body, again.headers.get('idempotent-replayed')]).toEqual([
+      200,
+      first.body,
+      'true',
+    ]);
+    expect(app.temporal.calls).toHaveLength(1);
+    expect((await keyed('/monitoring/sync-all-active')).status).toBe(422);
   });
 
   test('is asked to be tried again while Temporal is down', async () => {

@@ -6,6 +6,7 @@ import {
   readCalculation,
   type StoredCalculation,
 } from '../db/calculations.ts';
+import { phaseOf } from '../db/class-phase.ts';
 import { statusAt } from '../db/classes.ts';
 import type { ClassRef, Tx } from '../db/client.ts';
 import { findPeopleById } from '../db/people.ts';
@@ -63,10 +64,11 @@ export const attendanceRoutes = [
       .meta({ id: 'Recalculate' }),
     answers,
     async handle(tx, { ref, body, deps }) {
-      const { row } = await readClass(tx, ref, 'for update');
+      const found = await readClass(tx, ref, 'for update');
       const nowMs = deps.now();
-      if (row.status === 'cancelled') throw new Problem('conflict', 'the class is cancelled');
-      if (nowMs < row.endAt.getTime() && row.endedAt === null) {
+      const phase = await phaseOf(tx, found, nowMs);
+      if (phase === 'cancelled') throw new Problem('conflict', 'the class is cancelled');
+      if (phase === 'ahead' || phase === 'active') {
         throw new Problem('conflict', 'the class has not ended; until then its attendance is pending');
       }
       const policyVersion = body?.policy_version;

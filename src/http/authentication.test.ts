@@ -1,7 +1,7 @@
 import { generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROUTES } from './routes.ts';
-import { SECRET, startTestApp, type TestApp, token } from './test-app.ts';
+import { startTestApp, type TestApp, token } from './test-app.ts';
 
 let app: TestApp;
 beforeAll(async () => {
@@ -20,7 +20,7 @@ describe('a token', () => {
     ['expired', () => token({}, { expires: '-1m' })],
     ['without an end', () => token({}, { expires: '' })],
     ['signed with another secret', () => token({}, { secret: 'another-secret-of-more-than-thirty-two-c' })],
-    ['signed with another HMAC', () => token({}, { alg: 'HS512', secret: SECRET + SECRET })],
+    ['signed with another HMAC', () => token({}, { alg: 'HS512' })],
     ['unsigned', () => `${base64({ alg: 'none', typ: 'JWT' })}.${base64(good)}.`],
     [
       'signed with RS256',

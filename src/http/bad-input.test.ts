@@ -185,6 +185,37 @@ describe('a body', () => {
   });
 });
 
+describe('a cursor', () => {
+  test.each([
+    ['/api/sources', ['sources', 'a\0']],
+    ['/api/policies', ['policies', '\ud800', 1]],
+    ['/api/policies', ['policies', 'a', 3e9]],
+    ['/api/identities', ['identities', -1, 'x']],
+    ['/monitoring/attendance-logs', ['logs', 1, '00000000-0000-4000-8000-000000000000', 'x']],
+  ])('of %s that was made up is refused: %j', async (path, made) => {
+    const cursor = Buffer.from(JSON.stringify(made)).toString('base64url');
+    const { status, body } = await app.call('GET', `${path}?cursor=${cursor}`);
+    expect([status, body.errors[0].field]).toEqual([422, 'cursor']);
+  });
+});
+
+describe('what breaks here', () => {
+  test('is a 500 that tells nothing, stores nothing, and leaves no person in the log', async () => {
+    await app.owner`alter table class_roster rename to lost`;
+    const answer = await app.call('POST', '/api/schedule/class', { body: lesson() });
+    await app.owner`alter table lost rename to class_roster`;
+    expect(answer).toMatchObject({
+      status: 500,
+      body: { type: 'https://rollcall.dev/problems/internal-error', detail: 'the failure was logged' },
+    });
+    expect([await app.count('classes'), await app.count('people')]).toEqual([0, 0]);
+    const [failure] = app.logged.filter((one) => one.includes('request failed'));
+    expect(failure).toContain('class_roster');
+    expect(failure).toContain('42P01');
+    expect(app.logged.join('')).not.toMatch(/@|Bearer|eyJ/);
+  });
+});
+
 describe('a path', () => {
   test('that is not there is 404, and one that does not take the method 405 with those that it takes', async () => {
     expect((await app.call('GET', '/api/nothing')).body.type).toBe('https://rollcall.dev/problems/not-found');

@@ -31,6 +31,10 @@ function contents(list: string, cursor: string): unknown {
 
 /** Instants in a cursor, within what PostgreSQL and JavaScript both know. */
 export const cursorMs = z.int().min(0).max(253_402_300_799_999);
+export const cursorText = z
+  .string()
+  .max(200)
+  .refine((text) => !text.includes('\0') && text.isWellFormed());
 export const cursorId = z.string().regex(/^\d{1,18}$/);
 
 export interface Page<T> {

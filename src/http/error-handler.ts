@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { DatabaseUnavailable } from '../db/client.ts';
 import { ClassNotFound } from '../db/plans.ts';
 import type { Metrics } from '../metrics.ts';
+import { loggable } from './loggable.ts';
 import { notFound, Problem, problemBody, problemStatus, tryAgain } from './problem.ts';
 
 export function sendProblem(res: Response, problem: Problem): void {
@@ -27,9 +28,9 @@ export function errorHandler(log: Logger, metrics: Metrics): ErrorRequestHandler
     const problem = problemOf(error);
     if (error instanceof DatabaseUnavailable) {
       metrics.databaseFailures.inc();
-      log.warn({ err: error, request_id: res.locals.requestId }, 'database unavailable');
+      log.warn({ failure: loggable(error), request_id: res.locals.requestId }, 'database unavailable');
     } else if (problem.code === 'internal-error') {
-      log.error({ err: error, request_id: res.locals.requestId }, 'request failed');
+      log.error({ failure: loggable(error), request_id: res.locals.requestId }, 'request failed');
     }
     sendProblem(res, problem);
   };

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   at,
   HOUR_BEFORE_MS,
@@ -226,6 +226,26 @@ describe('evidence that comes late', () => {
     app.clock.nowMs += MINUTE_MS;
     await send({ source: 'zoom', events: [event('seen', START_MS)] });
     expect(app.temporal.calls).toHaveLength(2);
+  });
+
+  test('within the minute is told when the minute is over', async () => {
+    const rung = (count: number) =>
+      vi.waitFor(() => expect(app.temporal.calls).toHaveLength(count), { timeout: 5_000 });
+    await send({ source: 'zoom', events: [event('seen', START_MS)] });
+    app.clock.nowMs += MINUTE_MS - 200;
+    await send({ source: 'zoom', events: [event('seen', START_MS)] });
+    await send({ source: 'zoom', events: [event('seen', START_MS)] });
+    expect(app.temporal.calls).toHaveLength(1);
+    app.clock.nowMs += 200;
+    await rung(2);
+  });
+
+  test('while Temporal is away leaves the class to the sweeper', async () => {
+    app.temporal.trouble = 'down';
+    expect((await send({ source: 'zoom', events: [event('seen', START_MS)] })).status).toBe(200);
+    app.temporal.trouble = 'none';
+    const [row] = await app.owner`select plan_rung_version, plan_version from classes where id = ${id}`;
+    expect(row).toEqual({ plan_rung_version: 1, plan_version: 2 });
   });
 
   test('that is no news rings nobody, nor does evidence before the end', async () => {

@@ -6,7 +6,6 @@ import { type ClassRow, readClass } from '../db/plans.ts';
 import { declareComplete, readSource } from '../db/sources.ts';
 import { appendEvents, type NewEvent } from '../ingest/append-events.ts';
 import { meetByName } from '../ingest/import-identities.ts';
-import { ringEvidence, takeRing } from './bell.ts';
 import { EVENT_KINDS } from './events.ts';
 import { email, instant, line, slug, uuid } from './fields.ts';
 import { invalid } from './problem.ts';
@@ -169,6 +168,5 @@ async function takeNotice(
     return {};
   }
   const late = nowMs >= row.endAt.getTime() || row.status === 'ended' || row.status === 'reconciling';
-  if (!late || !(await takeRing(tx, ref, nowMs))) return {};
-  return { afterCommit: () => ringEvidence(deps, ref) };
+  return late ? { afterCommit: await deps.evidenceBell.prepare(tx, ref) } : {};
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { checkPolicyDefinition } from '../attendance/check-policy.ts';
 import type { PolicyDefinition } from '../attendance/policy.ts';
 import { addPolicy, listPolicies, type PolicyRow } from '../db/policies.ts';
-import { pageOf, readCursor, writeCursor } from './cursor.ts';
+import { cursorText, pageOf, readCursor, writeCursor } from './cursor.ts';
 import { calendarDate, iso, line, page, shownInstant } from './fields.ts';
 import { listOf } from './list-schema.ts';
 import { invalid } from './problem.ts';
@@ -46,7 +46,7 @@ export const policyRoutes = [
     async handle(tx, { tenantId, query }) {
       const after = readCursor(
         'policies',
-        z.tuple([z.string(), z.int().min(0).max(2_147_483_647)]),
+        z.tuple([cursorText, z.int().min(0).max(2_147_483_647)]),
         query.cursor,
       );
       const rows = await listPolicies(tx, tenantId, {

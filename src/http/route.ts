@@ -10,7 +10,8 @@ import { inTenant } from '../db/client.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ClassWorkflows } from '../temporal/class-workflows.ts';
 import type { AuthConfig, Caller, Role } from './authentication.ts';
-import { answerOnce } from './idempotent.ts';
+import type { EvidenceBell } from './evidence-bell.ts';
+import { answerOnce, answerOnceOutside } from './idempotent.ts';
 import { parse } from './parse.ts';
 
 export type HttpConfig = AuthConfig &
@@ -30,6 +31,7 @@ export interface Deps {
   now: () => number;
   log: Logger;
   metrics: Metrics;
+  evidenceBell: EvidenceBell;
 }
 
 export interface RawCall {
@@ -167,6 +169,9 @@ export function act(
     query,
     body,
     bodyLimit: BODY_LIMIT,
-    run: (deps, raw) => route.handle(call(deps, raw, { query, body })),
+    async run(deps, raw) {
+      const asked = call(deps, raw, { query, body });
+      return await answerOnceOutside(deps.db, asked.tenantId, raw.idempotency, () => route.handle(asked));
+    },
   };
 }

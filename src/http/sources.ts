@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { listSources, registerSource, type Source } from '../db/sources.ts';
 import { STAFF } from './authentication.ts';
-import { pageOf, readCursor, writeCursor } from './cursor.ts';
+import { cursorText, pageOf, readCursor, writeCursor } from './cursor.ts';
 import { iso, page, shownInstant, slug } from './fields.ts';
 import { listOf } from './list-schema.ts';
 import { Problem } from './problem.ts';
@@ -32,7 +32,7 @@ export const sourceRoutes = [
     query: z.strictObject(page),
     answers: { 200: { description: 'A page of sources', schema: listOf(sourceSchema) } },
     async handle(tx, { tenantId, query }) {
-      const after = readCursor('sources', z.tuple([z.string()]), query.cursor);
+      const after = readCursor('sources', z.tuple([cursorText]), query.cursor);
       const rows = await listSources(tx, tenantId, { after: after?.[0] ?? null, limit: query.limit + 1 });
       return pageOf(rows, query.limit, sourceShape, ({ name }) => writeCursor('sources', [name]));
     },

@@ -3,6 +3,7 @@ import { listClasses } from '../db/classes.ts';
 import { type ClassRef, inTenant } from '../db/client.ts';
 import { readClass } from '../db/plans.ts';
 import type { FetchNowResult } from '../temporal/class-workflows.ts';
+import { loggable } from './loggable.ts';
 import { Problem, tryAgain } from './problem.ts';
 import { act, type Deps } from './route.ts';
 import { within } from './within.ts';
@@ -81,7 +82,10 @@ async function fetchNow(deps: Deps, ref: ClassRef): Promise<FetchNowResult> {
     return await within(PATIENCE_MS, deps.workflows.fetchNow(ref));
   } catch (error) {
     deps.metrics.temporalFailures.inc({ call: 'fetch' });
-    deps.log.warn({ err: error, tenant: ref.tenantId, class_id: ref.classId }, 'fetch now failed');
+    deps.log.warn(
+      { failure: loggable(error), tenant: ref.tenantId, class_id: ref.classId },
+      'fetch now failed',
+    );
     throw tryAgain(
       'the participants could not be fetched now; the class goes on being fetched as planned',
       5,

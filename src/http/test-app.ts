@@ -50,6 +50,8 @@ export interface TestApp {
   owner: postgres.Sql;
   temporal: TestTemporal;
   metrics: Metrics;
+  /** Every line of the server's log. */
+  logged: string[];
   clock: { nowMs: number };
   /** As an admin of the tenant `school` unless told otherwise. */
   call(method: string, path: string, sent?: Sent): Promise<TestAnswer>;
@@ -72,6 +74,7 @@ export async function startTestApp(): Promise<TestApp> {
   const clock = { nowMs: HOUR_BEFORE_MS };
   const temporal = takingNotes();
   const metrics = createMetrics();
+  const logged: string[] = [];
   const app = createApp({
     db,
     workflows: temporal,
@@ -83,7 +86,7 @@ export async function startTestApp(): Promise<TestApp> {
       ROLLCALL_GRACE_SECONDS: 300,
     },
     now: () => clock.nowMs,
-    log: pino({ level: 'silent' }),
+    log: pino({ level: 'trace' }, { write: (line) => logged.push(line) }),
     metrics,
   });
   const server = createServer(app);
@@ -97,6 +100,7 @@ export async function startTestApp(): Promise<TestApp> {
     owner,
     temporal,
     metrics,
+    logged,
     clock,
     async call(method, path, { token: given = admin, body, raw, headers = {} } = {}) {
       const payload = raw ?? (body === undefined ? null : JSON.stringify(body));

@@ -65,9 +65,9 @@ test('when one does not come up, its reason is thrown and the other is stopped',
   const holder = createServer((socket) => socket.destroy()).listen(port, '127.0.0.1');
   await once(holder, 'listening');
   onTestFinished(() => void holder.close());
-  await expect(start({ dataDir, ports: { postgres: port } })).rejects.toThrow(
-    `Port ${port} for PostgreSQL is taken`,
-  );
+  const reason = await start({ dataDir, ports: { postgres: port } }).catch((error: unknown) => error);
+  // Not `rejects.toThrow`, which is content with no reason at all.
+  expect(reason).toMatchObject({ message: expect.stringContaining(`Port ${port} for PostgreSQL is taken`) });
   expect(processesOf(dataDir)).toEqual([]);
 });
 

@@ -132,10 +132,20 @@ test('one that does not heed SIGTERM is killed, with what it started', async () 
 });
 
 test('a process that has the id of one of ours by now is let alone', async () => {
-  const { processes } = create();
-  const running = await processes.start(script('stranger', STAYS));
-  await stopProcess({ pid: running.pid() ?? 0, startedAt: 'another time' }, politely);
-  expect(isGone(running.pid())).toBe(false);
+  const { lines, processes } = create();
+  const answers = `for (const signal of ['SIGTERM', 'SIGUSR2']) process.on(signal, () => console.log(signal));`;
+  const running = await processes.start(
+    script('stranger', `${answers} console.log('ready'); ${STAYS}`, {
+      ready: readyLine,
+      stopPlan: [{ signal: 'SIGKILL', waitMs: 1_000 }],
+    }),
+  );
+  const pid = running.pid() ?? 0;
+  await stopProcess({ pid, startedAt: 'another time' }, politely);
+  // What was sent before it would be told before it.
+  process.kill(pid, 'SIGUSR2');
+  await eventually('it answers', () => lines.some((line) => line.endsWith('SIGUSR2')));
+  expect(lines.filter((line) => line.endsWith('SIGTERM'))).toEqual([]);
 });
 
 test.each(['SIGKILL', 'SIGINT', 'SIGTERM'] as const)(

@@ -51,7 +51,7 @@ export async function startLocalRollcall(options: LocalRollcallOptions): Promise
     ...(options.ports && { ports: options.ports }),
     ...(signal && { signal }),
   });
-  const processes = createProcesses({ write: options.write ?? (() => {}) });
+  const processes = createProcesses({ write: options.write ?? (() => {}), ...(signal && { signal }) });
   const stop = async (): Promise<void> => {
     await processes.stop();
     await services.stop();
@@ -103,10 +103,11 @@ export async function startLocalRollcall(options: LocalRollcallOptions): Promise
   }
 }
 
-const WATCHED = ['src', 'workflows', 'activities', 'server.ts', 'worker.ts'].reduce(
-  (args: string[], path) => [...args, `--watch-path=${path}`],
-  ['--watch', '--watch-preserve-output'],
-);
+const WATCHED = [
+  '--watch',
+  '--watch-preserve-output',
+  ...['src', 'workflows', 'activities', 'server.ts', 'worker.ts'].map((path) => `--watch-path=${path}`),
+];
 
 /** Without a service account of its own, local mode has Google played by the simulator. */
 async function googleFor(

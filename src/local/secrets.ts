@@ -7,8 +7,6 @@ import type { Report } from './progress.ts';
 /** What local mode makes up so that nobody has to. Their names are those of the environment variables. */
 export interface LocalSecrets {
   readonly AUTH_JWT_SECRET: string;
-  readonly LIVEKIT_API_KEY: string;
-  readonly LIVEKIT_API_SECRET: string;
 }
 
 const FILE = 'secrets.json';
@@ -24,13 +22,11 @@ export function localSecrets(options: { readonly dataDir: string; readonly repor
   const made: LocalSecrets = {
     // HS256 wants at least the 256 bits of its hash (RFC 7518 §3.2).
     AUTH_JWT_SECRET: randomBytes(32).toString('base64url'),
-    LIVEKIT_API_KEY: `local${randomBytes(6).toString('hex')}`,
-    LIVEKIT_API_SECRET: randomBytes(24).toString('base64url'),
   };
   createWhole(path, `${JSON.stringify(made, null, 2)}\n`);
   options.report({
     kind: 'notice',
-    text: `LOCAL MODE: made secrets for this machine only, in ${path}. They protect nothing elsewhere: set AUTH_JWT_SECRET and the others yourself wherever real people are recorded.`,
+    text: `LOCAL MODE: made secrets for this machine only, in ${path}. They protect nothing elsewhere: set AUTH_JWT_SECRET yourself wherever real people are recorded.`,
   });
   return read(path) ?? made;
 }
@@ -57,9 +53,9 @@ function read(path: string): LocalSecrets | undefined {
     throw error;
   }
   const found = parse(text);
-  if (!found?.AUTH_JWT_SECRET || !found.LIVEKIT_API_KEY || !found.LIVEKIT_API_SECRET) {
+  if (!found?.AUTH_JWT_SECRET) {
     throw new Error(
-      `${path} is not the JSON object with AUTH_JWT_SECRET, LIVEKIT_API_KEY and LIVEKIT_API_SECRET that it should be. Mend it, or remove it to have new secrets (which makes every token invalid).`,
+      `${path} is not the JSON object with AUTH_JWT_SECRET that it should be. Mend it, or remove it to have new secrets (which makes every token invalid).`,
     );
   }
   return found as LocalSecrets;

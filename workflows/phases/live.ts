@@ -24,7 +24,7 @@ export async function live(room: Room): Promise<PhaseEnd> {
       return { kind: 'next', phase: 'live' };
     }
     if (isOver(plan, roomsClosed)) {
-      plan = await endSession(session, { roomsClosed });
+      plan = await endSession(session, { roomsClosed, atMs: Date.now() });
       continue;
     }
     const wakeAtMs = nextLook(plan);
@@ -36,6 +36,8 @@ export async function live(room: Room): Promise<PhaseEnd> {
     ({ plan, roomsClosed } = await look(room, plan));
   }
   if (plan.status === 'cancelled') return await closeRoom(room);
+  // Moved to a later hour after it was opened.
+  if (plan.status === 'scheduled') return { kind: 'next', phase: 'await-start' };
   return await graceAndFirstCalculation(room, plan);
 }
 
@@ -75,17 +77,29 @@ async function look(
 const ASK_AGAIN_BEFORE = 0.25;
 
 async function graceAndFirstCalculation(room: Room, plan: ClassPlan): Promise<PhaseEnd> {
-  const { session, bells, board } = room;
+  const { session, board } = room;
   board.class_status = 'ended';
   board.doing = 'waiting out the grace';
   board.next_at = new Date(plan.graceUntilMs).toISOString();
   if (plan.provider === 'meet') {
     const askAgainMs = plan.graceUntilMs - plan.graceMs * ASK_AGAIN_BEFORE;
     await fetchAll(session, { scope: 'all', untilMs: askAgainMs });
-    await waitUntil(askAgainMs, () => bells.plan, 'Grace: until everybody is fetched once more');
-    if (!bells.plan) await fetchAll(session, { scope: 'all', untilMs: plan.graceUntilMs });
+    if (await cancelledBefore(room, askAgainMs, 'Grace: until everybody is fetched once more')) {
+      return await closeRoom(room);
+    }
+    await fetchAll(session, { scope: 'all', untilMs: plan.graceUntilMs });
     board.polls += 2;
   }
-  await waitUntil(plan.graceUntilMs, () => bells.plan, 'Grace for late evidence');
+  if (await cancelledBefore(room, plan.graceUntilMs, 'Grace for late evidence')) return await closeRoom(room);
   return (await reconcileOnce(room, plan)) ?? { kind: 'next', phase: 'reconcile', attempts: board.attempts };
+}
+
+/** Of all that a bell may tell here, only a cancelling cuts the grace short. */
+async function cancelledBefore({ session, bells }: Room, untilMs: number, summary: string): Promise<boolean> {
+  for (;;) {
+    await waitUntil(untilMs, () => bells.plan, summary);
+    if (!bells.plan) return false;
+    bells.plan = false;
+    if ((await readPlan(session)).status === 'cancelled') return true;
+  }
 }

@@ -1,0 +1,22 @@
+/** `npm run bench -- NAME`: what we promise, measured. Exit status 0: met, 1: missed or failed, 2: used wrongly. */
+import { Command, CommanderError } from 'commander';
+import { addIdle } from './idle.ts';
+import { addStarts } from './starts.ts';
+
+const program = new Command('bench')
+  .description('Measures what Rollcall promises, on real components that it starts and stops by itself.')
+  .exitOverride()
+  .showHelpAfterError()
+  .configureHelp({ sortSubcommands: true });
+for (const add of [addIdle, addStarts]) add(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,46 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { showProgress } from '../src/local/progress.ts';
+import { type LocalRollcall, startLocalRollcall } from '../src/local/rollcall.ts';
+import { stopSignals } from '../src/local/stop-signals.ts';
+
+/** Whatever the environment names, a bench measures components of its own, with the timings that hold out of the box. */
+const OWN = {
+  DATABASE_URL: '',
+  TEMPORAL_ADDRESS: '',
+  TEMPORAL_NAMESPACE: '',
+  AUTH_JWKS_URL: '',
+  GOOGLE_SERVICE_ACCOUNT_KEY: '',
+  ROLLCALL_OPEN_LEAD_SECONDS: '',
+  ROLLCALL_POLL_SECONDS: '',
+  ROLLCALL_GRACE_SECONDS: '',
+  PORT: '',
+  LOG_LEVEL: 'warn',
+};
+
+/**
+ * Runs `work` beside a whole Rollcall on loopback that lives in a directory of its own, and removes both afterwards.
+ * `work` is called off when it takes longer than `withinMs`, set-up not counted.
+ */
+export async function withRollcall<T>(
+  withinMs: number,
+  work: (rollcall: LocalRollcall, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const asked = stopSignals();
+  const dataDir = await mkdtemp(join(tmpdir(), 'rollcall-bench-'));
+  let rollcall: LocalRollcall | undefined;
+  try {
+    rollcall = await startLocalRollcall({
+      dataDir,
+      report: showProgress(),
+      write: (line) => process.stderr.write(`${line}\n`),
+      env: OWN,
+      signal: asked,
+    });
+    return await work(rollcall, AbortSignal.any([asked, AbortSignal.timeout(withinMs)]));
+  } finally {
+    await rollcall?.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,65 @@
+/** Evidence rings a class at most once a minute (product §3, Bells); what comes in between is told when the minute is over. */
+import { and, eq, isNull, lte, or } from 'drizzle-orm';
+import { type ClassRef, inTenant, type Tx } from '../db/client.ts';
+import { classes } from '../db/schema.ts';
+import { ringEvidence } from './bell.ts';
+import { loggable } from './loggable.ts';
+import type { Deps } from './route.ts';
+
+const MINUTE_MS = 60_000;
+
+export interface EvidenceBell {
+  /** Part of the transaction that stores the evidence; answers what to do once that is committed. */
+  prepare(tx: Tx, ref: ClassRef): Promise<() => Promise<void>>;
+}
+
+/**
+ * Keeps the rings that wait for their minute. They are lost with the process: then the next attempt of the workflow
+ * finds the evidence.
+ */
+export function createEvidenceBell(deps: Omit<Deps, 'evidenceBell'>): EvidenceBell {
+  const waiting = new Set<string>();
+
+  const ringLater = (ref: ClassRef, delayMs: number): void => {
+    const key = `${ref.tenantId}/${ref.classId}`;
+    if (waiting.has(key)) return;
+    waiting.add(key);
+    const ring = async (): Promise<void> => {
+      waiting.delete(key);
+      const wait = await inTenant(deps.db, ref.tenantId, (tx) => takeRing(tx, ref, deps.now()));
+      // Another server rang meanwhile, and by then the evidence was there.
+      if (wait === 0) await ringEvidence(deps, ref);
+    };
+    const failed = (err: unknown): void => {
+      deps.log.warn(
+        { failure: loggable(err), tenant: ref.tenantId, class_id: ref.classId },
+        'a late ring for evidence failed',
+      );
+    };
+    setTimeout(() => void ring().catch(failed), delayMs).unref();
+  };
+
+  return {
+    async prepare(tx, ref) {
+      const waitMs = await takeRing(tx, ref, deps.now());
+      return async () => {
+        if (waitMs === 0) await ringEvidence(deps, ref);
+        else ringLater(ref, waitMs);
+      };
+    },
+  };
+}
+
+/** Takes the one ring of the minute and answers 0, or answers how long until there is another. */
+async function takeRing(tx: Tx, { tenantId, classId }: ClassRef, nowMs: number): Promise<number> {
+  const ofClass = and(eq(classes.tenantId, tenantId), eq(classes.id, classId));
+  const free = or(isNull(classes.lastRungAt), lte(classes.lastRungAt, new Date(nowMs - MINUTE_MS)));
+  const taken = await tx
+    .update(classes)
+    .set({ lastRungAt: new Date(nowMs) })
+    .where(and(ofClass, free))
+    .returning({ id: classes.id });
+  if (taken.length > 0) return 0;
+  const [row] = await tx.select({ rungAt: classes.lastRungAt }).from(classes).where(ofClass);
+  return Math.max(1, (row?.rungAt?.getTime() ?? nowMs) + MINUTE_MS - nowMs);
+}

@@ -1,0 +1,69 @@
+/**
+ * Lives through every phase and ending on a real Temporal server and writes the histories beside this file, where the
+ * replay test reads them: `npm run histories`. Record again only when a change of the workflows is meant to break with
+ * what runs already; otherwise the old histories are the proof that it does not.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { createApi } from '../../src/cli/demo-api.ts';
+import { showProgress } from '../../src/local/progress.ts';
+import { startLocalRollcall } from '../../src/local/rollcall.ts';
+import { createMeetSimulatorControl } from '../../src/simulators/meet/control-client.ts';
+import { classWorkflowId } from '../../src/temporal/class-workflows.ts';
+import { STORIES } from './stories.ts';
+
+const TIMES = {
+  ROLLCALL_OPEN_LEAD_SECONDS: '1',
+  ROLLCALL_POLL_SECONDS: '2',
+  ROLLCALL_GRACE_SECONDS: '3',
+  ROLLCALL_RETRY_SECONDS: '2',
+  ROLLCALL_RETRY_FOR_SECONDS: '9',
+  GOOGLE_SERVICE_ACCOUNT_KEY: '',
+  LOG_LEVEL: 'warn',
+};
+
+const dataDir = await mkdtemp(join(tmpdir(), 'rollcall-histories-'));
+const running = await startLocalRollcall({ dataDir, report: showProgress(), env: TIMES });
+const connection = await Connection.connect({ address: running.temporalAddress });
+try {
+  const client = new Client({ connection });
+  const stage = {
+    api: await createApi(running),
+    google: createMeetSimulatorControl(running.simulatorUrl ?? ''),
+  };
+  await Promise.all(
+    Object.entries(STORIES).map(async ([story, live]) => {
+      const runs = await save(client, story, await live(stage));
+      process.stdout.write(`${story}: ${runs} runs\n`);
+    }),
+  );
+} finally {
+  await connection.close();
+  await running.stop();
+  await rm(dataDir, { recursive: true, force: true });
+}
+
+/** Writes the history of every run of one class: `completed.1-await-start.json`, `completed.2-live.json`, … */
+async function save(client: Client, story: string, classId: string): Promise<number> {
+  const workflowId = classWorkflowId({ tenantId: 'demo', classId });
+  const latest = client.workflow.getHandle(workflowId);
+  await latest.result();
+  const started = (await latest.fetchHistory()).events?.[0]?.workflowExecutionStartedEventAttributes;
+  let runId = started?.firstExecutionRunId ?? undefined;
+  let runs = 0;
+  while (runId) {
+    const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    const first = history.events?.[0]?.workflowExecutionStartedEventAttributes;
+    const input = Buffer.from(first?.input?.payloads?.[0]?.data ?? []).toString();
+    const { phase } = JSON.parse(input) as { phase: string };
+    runs++;
+    const file = join(import.meta.dirname, `${story}.${runs}-${phase}.json`);
+    await writeFile(file, `${JSON.stringify(JSON.parse(historyToJSON(history)))}\n`);
+    runId =
+      history.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? undefined;
+  }
+  return runs;
+}

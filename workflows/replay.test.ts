@@ -1,0 +1,89 @@
+/** Runs that began with older code must go on with this one: every recorded history is replayed. */
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
+import { bundleWorkflowCode, DefaultLogger, Worker, type WorkflowBundle } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const HISTORIES = join(ROOT, 'workflows/histories');
+const recorded = (await readdir(HISTORIES)).filter((name) => name.endsWith('.json'));
+
+const quiet = new DefaultLogger('ERROR');
+const bundle = (root: string): Promise<WorkflowBundle> =>
+  bundleWorkflowCode({ workflowsPath: join(root, 'workflows/index.ts'), logger: quiet });
+
+async function replay(workflowBundle: WorkflowBundle, name: string): Promise<void> {
+  const history = historyFromJSON(JSON.parse(await readFile(join(HISTORIES, name), 'utf8')));
+  await Worker.runReplayHistory({ workflowBundle, replayName: name }, history, 'class/demo/replayed');
+}
+
+describe('recorded histories', () => {
+  let ours: WorkflowBundle;
+  beforeAll(async () => {
+    ours = await bundle(ROOT);
+  });
+
+  test.each(recorded)('%s is replayed', async (name) => {
+    await expect(replay(ours, name)).resolves.toBeUndefined();
+  });
+
+  test.each([
+    ['await-start', /"ContinuedAsNew|workflowExecutionContinuedAsNewEventAttributes/],
+    ['live', /workflowExecutionContinuedAsNewEventAttributes/],
+    ['reconcile', /workflowExecutionCompletedEventAttributes/],
+  ])('there is one of the phase %s', async (phase, ending) => {
+    const texts = await Promise.all(
+      recorded
+        .filter((name) => name.endsWith(`-${phase}.json`))
+        .map((name) => readFile(join(HISTORIES, name), 'utf8')),
+    );
+    expect(texts.some((text) => ending.test(text))).toBe(true);
+  });
+
+  test.each(['completed', 'incomplete', 'cancelled'])('there is one that ends %s', async (ending) => {
+    const result = Buffer.from(JSON.stringify(ending)).toString('base64');
+    const texts = await Promise.all(recorded.map((name) => readFile(join(HISTORIES, name), 'utf8')));
+    expect(
+      texts.some((text) => text.includes(`"result":{"payloads":[{"metadata"`) && text.includes(result)),
+    ).toBe(true);
+  });
+
+  test('they name no people', async () => {
+    for (const name of recorded) {
+      const text = await readFile(join(HISTORIES, name), 'utf8');
+      const payloads = [...text.matchAll(/"data":"([^"]+)"/g)].map((match) =>
+        Buffer.from(match[1] ?? '', 'base64').toString(),
+      );
+      expect([text, ...payloads].filter((part) => part.includes('@school.example'))).toEqual([]);
+    }
+  });
+});
+
+describe('a planted reordering', () => {
+  let copy: string;
+  beforeAll(async () => {
+    copy = await mkdtemp(join(tmpdir(), 'rollcall-reordered-'));
+    for (const folder of ['workflows', 'src', 'activities']) {
+      await cp(join(ROOT, folder), join(copy, folder), { recursive: true });
+    }
+    await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+    const file = join(copy, 'workflows/phases/live.ts');
+    const code = await readFile(file, 'utf8');
+    const reordered = code.replace(
+      'await openSession(session);',
+      'await readPlan(session);\n  plan = await openSession(session);',
+    );
+    expect(reordered).not.toBe(code);
+    await writeFile(file, reordered);
+  });
+  afterAll(async () => {
+    await rm(copy, { recursive: true, force: true });
+  });
+
+  test('fails the replay', async () => {
+    const theirs = await bundle(copy);
+    await expect(replay(theirs, 'completed.2-live.json')).rejects.toThrow(/[Nn]ondeterminism|[Dd]eterminism/);
+  });
+});
