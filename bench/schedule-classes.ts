@@ -1,4 +1,5 @@
 /** Classes as a scheduling system asks for them, through the API. */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { signToken } from '../src/cli/token.ts';
 import type { LocalRollcall } from '../src/local/rollcall.ts';
@@ -26,9 +27,8 @@ export async function createScheduler(
 ): Promise<Schedule> {
   const token = await signToken(jwtSecret, { tenant: TENANT, role: 'service', sub: 'bench' });
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-  let count = 0;
   return async (startMs) => {
-    const name = `${provider}-${count++}`;
+    const name = randomUUID();
     const body = JSON.stringify({
       teacher_email: `teacher-${name}@school.example`,
       student_emails: Array.from({ length: STUDENTS }, (_, n) => `student-${name}-${n}@school.example`),

@@ -30,9 +30,9 @@ describe('the environment', () => {
       AUTH_JWT_SECRET: 'short',
       ROLLCALL_POLL_SECONDS: '-1',
     };
-    const refused = expect(() => readConfig(bad));
-    refused.toThrow(/DATABASE_URL/);
-    for (const name of Object.keys(bad)) refused.toThrow(new RegExp(`^  ${name}: `, 'm'));
+    for (const name of ['DATABASE_URL', ...Object.keys(bad)]) {
+      expect(() => readConfig(bad)).toThrow(new RegExp(`^  ${name}: `, 'm'));
+    }
   });
 
   test.each([

@@ -193,6 +193,21 @@ describe('rescheduling', () => {
     expect(body.end_time).toBe(at(END_MS + 5 * MINUTE_MS));
   });
 
+  test('a class that was opened and moves far ahead is to be opened again', async () => {
+    const id = await scheduled();
+    await app.owner`update classes set status = 'open', opened_at = now() where id = ${id}`;
+    const { body } = await patch(id, { start_time: at(START_MS + 1_440 * MINUTE_MS) });
+    expect([body.status, body.opened_at]).toEqual(['scheduled', null]);
+  });
+
+  test('an earlier day than that of its policy is refused', async () => {
+    const policy = { name: 'from-september', preset: 'itqan', effective_from: '2026-09-01' };
+    await app.call('POST', '/api/policies', { body: policy });
+    const id = await scheduled({ policy: 'from-september' });
+    const { status, body } = await patch(id, { start_time: '2026-08-31T09:00:00Z' });
+    expect([status, body.errors[0].field]).toEqual([422, 'start_time']);
+  });
+
   test('a change that changes nothing rings nobody', async () => {
     const id = await scheduled();
     expect((await patch(id, { subject: 'Algebra', duration_minutes: 40 })).status).toBe(200);

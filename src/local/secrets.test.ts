@@ -32,7 +32,7 @@ test('they are long enough for what they sign, and only their owner can read the
   expect(readdirSync(dataDir)).toEqual(['secrets.json']);
 });
 
-test.each(['', '{', '{"AUTH_JWT_SECRET": "only this one"}'])(
+test.each(['', '{', '{"ANOTHER": "secret"}'])(
   'a damaged file is named, not replaced: %s',
   (text) => {
     const dataDir = temporaryDirectory();
