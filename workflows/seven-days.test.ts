@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { readCalculation } from '../src/db/calculations.ts';
+import { changeClass } from '../src/db/change-class.ts';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
 import { classRow, STUDENT, storeClass, TEACHER } from '../src/temporal/test-class.ts';
 import { startTestTime, type TestTime } from '../src/temporal/test-time.ts';
@@ -76,4 +77,60 @@ test('a conference that never was settles as absent, flagged, after 160 hours', 
   expect(await statuses(ref)).toEqual({ teacher: 'absent', student: 'absent' });
   const settled = (await classRow(time.db, ref)).settledAt?.getTime() ?? 0;
   expect(settled - endMs).toBeGreaterThanOrEqual(160 * HOUR);
+});
+
+test('when Meet never answers, the seven days are lived through by plan and the class is incomplete, nobody absent', async () => {
+  const { ref, endMs } = await classWith(0);
+  await time.meet.control.plantFault({ match: 'conferenceRecords', status: 403, message: 'no permission' });
+  try {
+    expect(await time.live(ref)).toBe('incomplete');
+  } finally {
+    await time.meet.control.clearFaults();
+  }
+  expect(await statuses(ref)).toEqual({ teacher: 'unknown', student: 'unknown' });
+  const row = await classRow(time.db, ref);
+  expect(row.missing.map(({ code }) => code)).toContain('meet_no_answer');
+  expect(row.captureProblem).toMatchObject({ code: 'forbidden' });
+  // The first calculation when the grace is over, then every attempt of the plan, the last when the days end.
+  const attempts = attemptsAfter(endMs);
+  expect(attempts.length).toBeGreaterThanOrEqual(1 + 12 + 22 + 24);
+  expect(attempts.length).toBeLessThanOrEqual(1 + 12 + 22 + 25);
+  const last = attempts.at(-1) ?? 0;
+  expect(last).toBeGreaterThanOrEqual(7 * DAY);
+  expect(last).toBeLessThan(7 * DAY + MINUTE);
+});
+
+test('evidence that is told about cuts a wait of hours short', async () => {
+  const { ref, endMs } = await classWith(3 * DAY + HOUR / 2);
+  const handle = await time.start(ref);
+  const sinceMs = await time.env.currentTimeMs();
+  await time.env.sleep(endMs - sinceMs + 3 * DAY + HOUR);
+  const before = attemptsAfter(endMs).length;
+  // Two answers must agree, a fifth of the grace apart.
+  await handle.signal('evidenceArrived');
+  await time.env.sleep(2 * MINUTE);
+  await handle.signal('evidenceArrived');
+  await time.env.sleep(MINUTE);
+  expect(attemptsAfter(endMs).length).toBe(before + 2);
+  expect(await handle.result()).toBe('completed');
+  expect((await classRow(time.db, ref)).settledAt?.getTime()).toBeLessThan(endMs + 3 * DAY + 2 * HOUR);
+});
+
+test('a class that is moved by a month sleeps a month longer and opens once', async () => {
+  const { ref, startMs, endMs } = await classWith(null);
+  const handle = await time.start(ref);
+  await time.env.sleep(MINUTE);
+  const monthMs = 30 * DAY;
+  await inTenant(time.db, ref.tenantId, (tx) =>
+    changeClass(tx, ref, { startMs: startMs + monthMs, endMs: endMs + monthMs }, () => startMs - HOUR),
+  );
+  await handle.signal('planChanged');
+  await time.env.sleep(29 * DAY);
+  expect(time.calls.map(({ name }) => name)).not.toContain('openSession');
+  await time.env.sleep(DAY + HOUR);
+  const opened = time.calls.filter(({ name }) => name === 'openSession').map(({ atMs }) => atMs);
+  expect(opened).toHaveLength(1);
+  expect(opened[0]).toBeLessThan(startMs + monthMs);
+  expect(opened[0]).toBeGreaterThanOrEqual(startMs + monthMs - MINUTE);
+  await handle.terminate();
 });
