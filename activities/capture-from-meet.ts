@@ -58,7 +58,10 @@ async function askMeet(
   const beating = setInterval(() => heartbeat(), 5_000);
   try {
     const { subject, spaceName, window } = errand;
-    if (scope === 'all') return await meet.listAll({ subject, spaceName, window });
+    if (scope === 'all') {
+      presentMemory.delete(ref.classId);
+      return await meet.listAll({ subject, spaceName, window });
+    }
     const memory = presentMemory.get(ref.classId);
     // Asked again at every second poll, well before the lost end of a session could become an estimate.
     const previous = memory && { memory, recheckAfterMs: errand.pollMs * 1.5 };

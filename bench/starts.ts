@@ -22,8 +22,8 @@ import { withRollcall } from './with-rollcall.ts';
 
 /** The lead that holds out of the box; the first of the thousand opens so long before the start. */
 const LEAD_MS = 60_000;
-/** To schedule the thousand before the first of them opens: 22 a second, a quarter of what two cores do. */
-const SCHEDULING_MS = 45_000;
+/** To schedule them before the first opens: half the speed of two cores that have more to do. */
+const schedulingMs = (count: number): number => 5_000 + count * 40;
 /** After so long a class that is not open counts as one that never will be. */
 const PATIENCE_MS = 15_000;
 const WITHIN_MS = 230_000;
@@ -85,7 +85,7 @@ async function measure(
   };
 
   try {
-    const startMs = Math.ceil((Date.now() + SCHEDULING_MS + LEAD_MS) / 1_000) * 1_000;
+    const startMs = Math.ceil((Date.now() + schedulingMs(ahead) + LEAD_MS) / 1_000) * 1_000;
     say(`Scheduling ${ahead} classes for ${new Date(startMs).toISOString()}.`);
     const sinceMs = Date.now();
     const schedule = await createScheduler(rollcall, 'whiteboard', signal);

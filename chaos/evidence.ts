@@ -26,3 +26,15 @@ export async function evidenceOf({ databaseUrl }: TestRollcall, { id }: Lesson):
     await sql.end();
   }
 }
+
+/** Google's name of the space in which the class meets, `spaces/…`; null while there is none. */
+export async function spaceNameOf({ databaseUrl }: TestRollcall, { id }: Lesson): Promise<string | null> {
+  const sql = postgres(databaseUrl ?? '', { max: 1 });
+  try {
+    const [row] = await sql<{ name: string | null }[]>`
+      select space_name as name from sessions where class_id = ${id}`;
+    return row?.name ?? null;
+  } finally {
+    await sql.end();
+  }
+}

@@ -1,0 +1,114 @@
+/** Meet tells late, in pieces, a lot at once or nothing: nobody is absent because Google was slow. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { evidenceOf } from './evidence.ts';
+import {
+  everybodyComes,
+  type Lesson,
+  recordsOf,
+  schedule,
+  statuses,
+  stay,
+  untilSettled,
+  untilStatus,
+} from './lesson.ts';
+import { POLICY, startTestRollcall, type TestRollcall, until } from './test-rollcall.ts';
+
+let rollcall: TestRollcall;
+beforeAll(async () => {
+  rollcall = await startTestRollcall({ ROLLCALL_RETRY_FOR_SECONDS: '30' });
+});
+afterAll(async () => {
+  await rollcall?.stop();
+});
+
+/** Every status that a record of the class ever had, the latest version's last. */
+async function everyVersion({ id }: Lesson): Promise<string[][]> {
+  const versions: string[][] = [];
+  for (let version = 1; ; version++) {
+    const path = `/api/classes/${id}/attendance?version=${version}`;
+    const { status, body } = await rollcall.call<{ records: { status: string }[] }>('GET', path);
+    if (status === 404) return versions;
+    versions.push(body.records.map((record) => record.status));
+  }
+}
+
+test.concurrent('a conference that Meet tells of seconds after the class is waited for', async () => {
+  const lesson = await schedule(rollcall, { seconds: 4 });
+  await everybodyComes(rollcall, lesson, { late_by_seconds: 10 });
+  await untilStatus(rollcall, lesson, 'reconciling');
+  expect(await statuses(rollcall, lesson)).toEqual(['unknown', 'unknown']);
+  expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
+  expect(await statuses(rollcall, lesson)).toEqual(['present', 'present']);
+  expect((await everyVersion(lesson)).flat()).not.toContain('absent');
+});
+
+test.concurrent('ends that Meet tells late are waited for', async () => {
+  const lesson = await schedule(rollcall, { seconds: 6 });
+  await everybodyComes(rollcall, lesson, {
+    ends_late_by_seconds: 6,
+    participants: [stay(lesson, lesson.teacher), stay(lesson, lesson.students[0] ?? '', 0, 3)],
+  });
+  await untilStatus(rollcall, lesson, 'reconciling');
+  expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
+  expect(await statuses(rollcall, lesson)).toEqual(['present', 'partial']);
+});
+
+test.concurrent('an answer with fewer sessions than before takes nobody away', async () => {
+  const lesson = await schedule(rollcall, { seconds: 6, students: 2 });
+  const { record } = await everybodyComes(rollcall, lesson);
+  await until('both students', async () => {
+    const { events } = await evidenceOf(rollcall, lesson);
+    return events.filter(({ kind }) => kind === 'joined').length === 3;
+  });
+  await rollcall.google.plantFault({ match: `${record}/participants\\?`, hide_rows: 2, for_seconds: 12 });
+  expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
+  expect(await statuses(rollcall, lesson)).toEqual(['present', 'present', 'present']);
+  for (const seen of await everyVersion(lesson)) expect(seen).not.toContain('absent');
+});
+
+test.concurrent('two conference records of one class are one attendance', async () => {
+  const lesson = await schedule(rollcall, { seconds: 8 });
+  const [student = ''] = lesson.students;
+  const half = lesson.startMs + 4_000;
+  const first = { end: half, participants: [stay(lesson, lesson.teacher, -1, 4), stay(lesson, student, 0, 4)] };
+  await everybodyComes(rollcall, lesson, first);
+  const second = { start: half, participants: [stay(lesson, lesson.teacher, 4), stay(lesson, student, 4)] };
+  await everybodyComes(rollcall, lesson, second);
+  expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
+  const records = await recordsOf(rollcall, lesson);
+  expect(records.map(({ status, present_seconds: seconds }) => [status, seconds])).toEqual([
+    ['present', 8],
+    ['present', 8],
+  ]);
+});
+
+test.concurrent('of 251 participants everybody is counted, however many pages that takes', async () => {
+  const lesson = await schedule(rollcall, { startsIn: 4, seconds: 8, students: 250 });
+  await everybodyComes(rollcall, lesson);
+  expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
+  const seen = await statuses(rollcall, lesson);
+  expect([seen.length, seen.filter((status) => status === 'present').length]).toEqual([251, 251]);
+});
+
+test.concurrent('no conference at all is not absence while Meet may still tell of one', async () => {
+  const lesson = await schedule(rollcall, { startsIn: 1, seconds: 2 });
+  const { status, missing } = await untilSettled(rollcall, lesson);
+  expect([status, ...missing.map(({ code }) => code)]).toEqual([
+    'incomplete',
+    'meet_no_conference',
+    'people_unknown',
+  ]);
+  expect(await statuses(rollcall, lesson)).toEqual(['unknown', 'unknown']);
+});
+
+test.concurrent('no conference at all is absence once it has been so for long enough', async () => {
+  const name = 'patient-for-seconds';
+  await rollcall.call('POST', '/api/policies', { ...POLICY, name, empty_settles_after_hours: 5 / 3_600 });
+  const lesson = await schedule(rollcall, { seconds: 3, body: { policy: name } });
+  expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
+  const records = await recordsOf(rollcall, lesson);
+  expect(records.map(({ status, flags }) => [status, flags])).toEqual([
+    ['absent', ['no_conference']],
+    ['absent', ['no_conference']],
+  ]);
+});
