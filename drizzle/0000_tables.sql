@@ -230,6 +230,7 @@ CREATE UNIQUE INDEX "classes_external_id" ON "classes" USING btree ("tenant_id",
 CREATE INDEX "classes_start" ON "classes" USING btree ("tenant_id","start_at","id");--> statement-breakpoint
 CREATE INDEX "classes_unsettled" ON "classes" USING btree ("workflow_due_at") WHERE "classes"."settled_at" is null;--> statement-breakpoint
 CREATE INDEX "events_class" ON "events" USING btree ("tenant_id","class_id","id");--> statement-breakpoint
+CREATE INDEX "idempotency_keys_created" ON "idempotency_keys" USING btree ("tenant_id","created_at");--> statement-breakpoint
 CREATE INDEX "records_person" ON "records" USING btree ("tenant_id","person_id");--> statement-breakpoint
 CREATE INDEX "sessions_space" ON "sessions" USING btree ("tenant_id","space_name");--> statement-breakpoint
 -- From here on by hand: row security and the rights of the app role, which drizzle-kit does not generate.

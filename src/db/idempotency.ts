@@ -1,4 +1,4 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { Tx } from './client.ts';
 import { idempotencyKeys } from './schema.ts';
 
@@ -7,11 +7,18 @@ export type Claim =
   | { kind: 'replay'; status: number; body: unknown }
   | { kind: 'other_request' };
 
+/** A client that repeats a request does so within minutes, and after an outage within hours. */
+const KEPT = '24 hours';
+
+/** A few at a time, so that no call pays for all that gathered. */
+const FORGOTTEN_AT_ONCE = 20;
+
 /**
  * Takes a key for this transaction. Somebody else who is just working under the same key is waited for: their commit
  * shows their answer, their rollback leaves the key to us.
  */
 export async function claimKey(tx: Tx, tenantId: string, key: string, requestHash: string): Promise<Claim> {
+  await forgetOldKeys(tx, tenantId);
   const taken = await tx
     .insert(idempotencyKeys)
     .values({ tenantId, key, requestHash })
@@ -51,4 +58,12 @@ export async function keepAnswer(
       target: [idempotencyKeys.tenantId, idempotencyKeys.key],
       set: { status: answer.status, body: answer.body },
     });
+}
+
+async function forgetOldKeys(tx: Tx, tenantId: string): Promise<void> {
+  await tx.execute(sql`
+    delete from idempotency_keys where tenant_id = ${tenantId} and key in (
+      select key from idempotency_keys
+      where tenant_id = ${tenantId} and created_at < now() - ${KEPT}::interval
+      order by created_at limit ${FORGOTTEN_AT_ONCE} for update skip locked)`);
 }

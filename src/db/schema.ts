@@ -369,5 +369,8 @@ export const idempotencyKeys = pgTable(
     body: jsonb('body'),
     createdAt: instant('created_at').notNull().defaultNow(),
   },
-  (t) => [primaryKey({ columns: [t.tenantId, t.key] })],
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.key] }),
+    index('idempotency_keys_created').on(t.tenantId, t.createdAt),
+  ],
 );

@@ -66,3 +66,11 @@ test('works for every unsafe call', async () => {
     expect.objectContaining({ status: 200, body: first.body }),
   ]);
 });
+
+test('a key is forgotten after a day, and means a new request then', async () => {
+  const first = await schedule('yesterday');
+  await app.owner`update idempotency_keys set created_at = now() - interval '25 hours' where key like '% yesterday'`;
+  const next = await schedule('yesterday');
+  expect(next.status).toBe(201);
+  expect(next.body.class_id).not.toBe(first.body.class_id);
+});
