@@ -1,15 +1,15 @@
 /** One fetch from Meet and everything that follows from it: who that was, what is stored, what an operator must know. */
 import { heartbeat } from '@temporalio/activity';
-import { and, eq } from 'drizzle-orm';
+import { and, eq, isNull } from 'drizzle-orm';
 import { countingWindow } from '../src/attendance/counting-window.ts';
 import { type ClassRef, inTenant, type Tx } from '../src/db/client.ts';
-import { nextClassInRoom, readClass } from '../src/db/plans.ts';
+import { nextClassInRoom, noteBusy, readClass } from '../src/db/plans.ts';
 import { policyOf } from '../src/db/policy-in-force.ts';
-import { classes, classRoster, people } from '../src/db/schema.ts';
+import { classes, classRoster, people, sessions } from '../src/db/schema.ts';
 import { type LookedUp, matchInClass, meetIdentities, rememberLookUps } from '../src/ingest/identities.ts';
 import { storeFailedFetch, storeMeetAnswer } from '../src/ingest/store-meet-answer.ts';
-import type { AllAnswer, PresentAnswer } from '../src/meet/answer.ts';
-import { MeetFault } from '../src/meet/fault.ts';
+import type { AllAnswer, MeetSpace, PresentAnswer } from '../src/meet/answer.ts';
+import { MeetFault, type MeetFaultCode } from '../src/meet/fault.ts';
 import type { ActivityDeps } from './index.ts';
 
 export type Captured =
@@ -22,13 +22,14 @@ export async function captureFromMeet(
   ref: ClassRef,
   scope: 'present' | 'all',
 ): Promise<Captured> {
-  const errand = await inTenant(deps.db, ref.tenantId, (tx) => readErrand(tx, ref));
   const atMs = deps.now();
+  const errand = await inTenant(deps.db, ref.tenantId, async (tx) => {
+    await noteBusy(tx, ref, atMs);
+    return await readErrand(tx, ref);
+  });
   try {
-    if (errand.spaceName === null) {
-      throw new MeetFault('not_found', 'retry', 'the class has no Meet space yet');
-    }
-    const answer = await askMeet(deps, ref, scope, { ...errand, spaceName: errand.spaceName });
+    const spaceName = errand.spaceName ?? (await findSpace(deps, ref, errand));
+    const answer = await askMeet(deps, ref, scope, { ...errand, spaceName });
     const problem = await store(deps, ref, errand.subject, answer);
     return { ok: true, answer, problem };
   } catch (error) {
@@ -36,6 +37,35 @@ export async function captureFromMeet(
     await inTenant(deps.db, ref.tenantId, (tx) => noteProblem(tx, ref, error, deps.now()));
     return { ok: false, fault: error, atMs };
   }
+}
+
+/**
+ * The space of a meeting code, which was not asked for yet. None is made here: nobody was in a space that did not exist,
+ * and its silence would be taken for an empty class.
+ */
+async function findSpace(
+  deps: ActivityDeps,
+  ref: ClassRef,
+  { subject, meetingCode, problem }: Errand,
+): Promise<string> {
+  if (meetingCode === null) {
+    // Why there is none is still what an operator must read.
+    if (problem) throw new MeetFault(problem.code as MeetFaultCode, 'never', problem.message);
+    throw new MeetFault('not_found', 'never', 'the class has no Meet space');
+  }
+  const space = await deps.meet.getSpace({ subject, code: meetingCode });
+  await inTenant(deps.db, ref.tenantId, (tx) => storeSpace(tx, ref, space));
+  return space.spaceName;
+}
+
+export async function storeSpace(tx: Tx, ref: ClassRef, space: MeetSpace): Promise<void> {
+  await tx
+    .update(sessions)
+    .set(space)
+    // Whoever came first has sent the link out.
+    .where(
+      and(eq(sessions.tenantId, ref.tenantId), eq(sessions.classId, ref.classId), isNull(sessions.spaceName)),
+    );
 }
 
 /** The attempt is given up: it goes on record as one that failed. */
@@ -116,6 +146,8 @@ async function lookUp(
   return { found, fault: null };
 }
 
+type Errand = Awaited<ReturnType<typeof readErrand>>;
+
 export async function readErrand(tx: Tx, ref: ClassRef) {
   const { row, session } = await readClass(tx, ref);
   const [teacher] = await tx
@@ -140,6 +172,7 @@ export async function readErrand(tx: Tx, ref: ClassRef) {
     subject: teacher?.email ?? '',
     spaceName: session.spaceName,
     meetingCode: session.meetingCode,
+    problem: row.captureProblem,
     window,
     pollMs: row.pollSeconds * 1_000,
   };

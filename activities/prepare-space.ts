@@ -1,12 +1,11 @@
 import { ApplicationFailure, activityInfo } from '@temporalio/activity';
-import { and, eq, isNull } from 'drizzle-orm';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
-import { type ClassPlan, readPlan } from '../src/db/plans.ts';
-import { sessions } from '../src/db/schema.ts';
+import type { ClassPlan } from '../src/db/plans.ts';
 import { MeetFault } from '../src/meet/fault.ts';
-import { noteProblem, readErrand } from './capture-from-meet.ts';
+import { noteProblem, readErrand, storeSpace } from './capture-from-meet.ts';
 import type { ActivityDeps } from './index.ts';
 import { retryOf } from './meet-retry.ts';
+import { readPlan } from './read-plan.ts';
 
 /**
  * Makes sure that a Meet class has a space: the one of its meeting code, or a new one.
@@ -27,17 +26,7 @@ export async function prepareSpace(
           ? await deps.meet.createSpace({ subject })
           : await deps.meet.getSpace({ subject, code: meetingCode });
       await inTenant(deps.db, ref.tenantId, async (tx) => {
-        await tx
-          .update(sessions)
-          .set(space)
-          // Whoever came first has sent the link out.
-          .where(
-            and(
-              eq(sessions.tenantId, ref.tenantId),
-              eq(sessions.classId, ref.classId),
-              isNull(sessions.spaceName),
-            ),
-          );
+        await storeSpace(tx, ref, space);
         await noteProblem(tx, ref, null, deps.now());
       });
     } catch (error) {
@@ -46,7 +35,7 @@ export async function prepareSpace(
       if (patient) throw refusal(error, deps.now());
     }
   }
-  return await inTenant(deps.db, ref.tenantId, (tx) => readPlan(tx, ref, deps.retry));
+  return await readPlan(deps, ref);
 }
 
 const refusal = (fault: MeetFault, nowMs: number): ApplicationFailure =>

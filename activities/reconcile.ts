@@ -2,7 +2,7 @@ import { activityInfo } from '@temporalio/activity';
 import { and, eq } from 'drizzle-orm';
 import { calculateClass } from '../src/db/calculations.ts';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
-import { planOf, readClass } from '../src/db/plans.ts';
+import { BUSY_MS, planOf, readClass } from '../src/db/plans.ts';
 import { classes } from '../src/db/schema.ts';
 import { captureFromMeet, recordFailure } from './capture-from-meet.ts';
 import type { ActivityDeps } from './index.ts';
@@ -65,7 +65,7 @@ async function judge(
         attempts: attempt,
         endedAt: row.endedAt ?? new Date(plan.windowEndMs),
         ...(status === 'reconciling'
-          ? { workflowDueAt: new Date(nextMs ?? now()) }
+          ? { workflowDueAt: new Date(nextMs ?? now() + BUSY_MS) }
           : { settledAt: new Date(now()), workflowDueAt: null }),
       })
       .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId)));

@@ -53,7 +53,9 @@ test.concurrent("a class scheduled after the fact is settled from Meet's data at
   await everybodyComes(rollcall, lesson);
   expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
   expect(await statuses(rollcall, lesson)).toEqual(['present', 'present']);
-  const names = (await runsOf(rollcall, lesson)).flatMap(({ activities }) => activities.map(({ name }) => name));
+  const names = (await runsOf(rollcall, lesson)).flatMap(({ activities }) =>
+    activities.map(({ name }) => name),
+  );
   expect(names).not.toContain('openSession');
 });
 
@@ -92,10 +94,7 @@ test.concurrent('a class that waits for a guest to be known is settled when he i
   const guest = `Guest of ${lesson.id}`;
   const sessions = [{ start: lesson.startMs, end: lesson.endMs + 500 }];
   await everybodyComes(rollcall, lesson, {
-    participants: [
-      stay(lesson, lesson.teacher),
-      { kind: 'anonymous', display_name: guest, sessions },
-    ],
+    participants: [stay(lesson, lesson.teacher), { kind: 'anonymous', display_name: guest, sessions }],
   });
   await untilStatus(rollcall, lesson, 'reconciling');
   expect(await statuses(rollcall, lesson)).toEqual(['present', 'unknown']);

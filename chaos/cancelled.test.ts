@@ -37,36 +37,44 @@ const CASES: Case[] = [
   { phase: 'scheduled', plan: { startsIn: 3_600 }, met: false, closes: false },
   { phase: 'open', plan: { startsIn: 6, body: { open_lead_seconds: 20 } }, met: false, closes: true },
   { phase: 'active', plan: { startsIn: 2, seconds: 3_600 }, met: true, closes: true },
-  { phase: 'ended', plan: { startsIn: 2, seconds: 3, body: { grace_seconds: 3_600 } }, met: true, closes: true },
+  {
+    phase: 'ended',
+    plan: { startsIn: 2, seconds: 3, body: { grace_seconds: 3_600 } },
+    met: true,
+    closes: true,
+  },
   { phase: 'reconciling', plan: { startsIn: 1, seconds: 2 }, met: false, closes: true },
 ];
 
-test.concurrent.for(CASES)('a class that is $phase can be cancelled', async ({ phase, plan, met, closes }) => {
-  const lesson = await schedule(rollcall, plan);
-  if (met) await everybodyComes(rollcall, lesson);
-  await untilStatus(rollcall, lesson, phase);
-  const before = met
-    ? await until('evidence', async () => {
-        const { events } = await evidenceOf(rollcall, lesson);
-        return events.length > 0 && events;
-      })
-    : [];
-  const answer = await cancel(lesson);
-  expect([answer.status, answer.body.status]).toEqual([200, 'cancelled']);
+test.concurrent.for(CASES)(
+  'a class that is $phase can be cancelled',
+  async ({ phase, plan, met, closes }) => {
+    const lesson = await schedule(rollcall, plan);
+    if (met) await everybodyComes(rollcall, lesson);
+    await untilStatus(rollcall, lesson, phase);
+    const before = met
+      ? await until('evidence', async () => {
+          const { events } = await evidenceOf(rollcall, lesson);
+          return events.length > 0 && events;
+        })
+      : [];
+    const answer = await cancel(lesson);
+    expect([answer.status, answer.body.status]).toEqual([200, 'cancelled']);
 
-  expect(await endingOf(rollcall, lesson)).toBe('cancelled');
-  const { status, settled_at: settled } = await classOf(rollcall, lesson);
-  expect([status, settled === null]).toEqual(['cancelled', false]);
-  expect(await callsFor(rollcall, lesson, 'POST /v2/spaces/{id}')).toHaveLength(closes ? 1 : 0);
-  const { events, calculations } = await evidenceOf(rollcall, lesson);
-  expect(events.map((event) => event.source_event_id)).toEqual(
-    expect.arrayContaining(before.map((event) => event.source_event_id)),
-  );
-  // Nothing is calculated for a lesson that was called off; what was calculated before stays.
-  expect(calculations.length > 0).toBe(phase === 'reconciling');
-  expect(await workflowsOf(rollcall, lesson)).toBe(1);
-  expect((await cancel(lesson)).status).toBe(409);
-});
+    expect(await endingOf(rollcall, lesson)).toBe('cancelled');
+    const { status, settled_at: settled } = await classOf(rollcall, lesson);
+    expect([status, settled === null]).toEqual(['cancelled', false]);
+    expect(await callsFor(rollcall, lesson, 'POST /v2/spaces/{id}')).toHaveLength(closes ? 1 : 0);
+    const { events, calculations } = await evidenceOf(rollcall, lesson);
+    expect(events.map((event) => event.source_event_id)).toEqual(
+      expect.arrayContaining(before.map((event) => event.source_event_id)),
+    );
+    // Nothing is calculated for a lesson that was called off; what was calculated before stays.
+    expect(calculations.length > 0).toBe(phase === 'reconciling');
+    expect(await workflowsOf(rollcall, lesson)).toBe(1);
+    expect((await cancel(lesson)).status).toBe(409);
+  },
+);
 
 test.concurrent('a class that is settled can no longer be cancelled', async () => {
   const lesson = await schedule(rollcall, { startsIn: 2, seconds: 3 });

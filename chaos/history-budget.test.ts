@@ -31,7 +31,9 @@ async function lifeOf(students: number): Promise<Run[]> {
   const afterGraceMs = Date.parse(settled.settled_at ?? '') - graceEndMs;
   const runs = await runsOf(rollcall, lesson);
   const sizes = runs.map((run) => `${run.events} events (${pollsOf(run).length} polls, ${run.bells} bells)`);
-  process.stdout.write(`${students} students: ${sizes.join(', ')}; final ${afterGraceMs} ms after the grace\n`);
+  process.stdout.write(
+    `${students} students: ${sizes.join(', ')}; final ${afterGraceMs} ms after the grace\n`,
+  );
   return runs;
 }
 

@@ -86,7 +86,8 @@ export const untilStatus = (rollcall: TestRollcall, lesson: Lesson, ...wanted: s
   until(`status ${wanted.join(' or ')} of ${lesson.id}`, async () => {
     const seen = await classOf(rollcall, lesson);
     if (wanted.includes(seen.status)) return seen;
-    if (SETTLED.includes(seen.status)) throw new Error(`the class is ${seen.status}: ${JSON.stringify(seen)}`);
+    if (SETTLED.includes(seen.status))
+      throw new Error(`the class is ${seen.status}: ${JSON.stringify(seen)}`);
     return null;
   });
 

@@ -70,7 +70,10 @@ test.concurrent('two conference records of one class are one attendance', async 
   const lesson = await schedule(rollcall, { seconds: 8 });
   const [student = ''] = lesson.students;
   const half = lesson.startMs + 4_000;
-  const first = { end: half, participants: [stay(lesson, lesson.teacher, -1, 4), stay(lesson, student, 0, 4)] };
+  const first = {
+    end: half,
+    participants: [stay(lesson, lesson.teacher, -1, 4), stay(lesson, student, 0, 4)],
+  };
   await everybodyComes(rollcall, lesson, first);
   const second = { start: half, participants: [stay(lesson, lesson.teacher, 4), stay(lesson, student, 4)] };
   await everybodyComes(rollcall, lesson, second);

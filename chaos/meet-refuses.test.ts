@@ -32,7 +32,10 @@ type Fault = Omit<Parameters<TestRollcall['google']['plantFault']>[0], 'match'>;
 /** Meets the listings of conference records of this lesson's space and no others. */
 async function plant(lesson: Lesson, fault: Fault): Promise<void> {
   const name = await until('the space', () => spaceNameOf(rollcall, lesson));
-  await rollcall.google.plantFault({ match: `conferenceRecords\\?.*${name.slice('spaces/'.length)}`, ...fault });
+  await rollcall.google.plantFault({
+    match: `conferenceRecords\\?.*${name.slice('spaces/'.length)}`,
+    ...fault,
+  });
 }
 
 /** The instants at which Google was asked for the conference records of the lesson. */

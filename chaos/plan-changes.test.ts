@@ -2,7 +2,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { evidenceOf } from './evidence.ts';
 import { ring, workflowsOf } from './history.ts';
-import { classOf, everybodyComes, type Lesson, schedule, statuses, untilSettled, untilStatus } from './lesson.ts';
+import {
+  classOf,
+  everybodyComes,
+  type Lesson,
+  schedule,
+  statuses,
+  untilSettled,
+  untilStatus,
+} from './lesson.ts';
 import { startTestRollcall, type TestRollcall } from './test-rollcall.ts';
 
 let rollcall: TestRollcall;

@@ -54,38 +54,38 @@ const attempts = (lesson: Lesson, request: unknown): Promise<Answer<unknown>>[] 
   rollcall.call('GET', `/api/classes/${lesson.id}`),
 ];
 
-test.for(Object.entries(DEATHS))('when PostgreSQL %s, callers are asked to come again and nothing is half done', async ([
-  ,
-  die,
-]) => {
-  const before = pids();
-  const bystander = await schedule(rollcall, { startsIn: 3_600 });
-  const lesson = await schedule(rollcall, { startsIn: 2, seconds: 8 });
-  await everybodyComes(rollcall, lesson);
-  await untilStatus(rollcall, lesson, 'active');
-  await until('a poll', async () => (await evidenceOf(rollcall, lesson)).events.length > 0);
+test.for(Object.entries(DEATHS))(
+  'when PostgreSQL %s, callers are asked to come again and nothing is half done',
+  async ([, die]) => {
+    const before = pids();
+    const bystander = await schedule(rollcall, { startsIn: 3_600 });
+    const lesson = await schedule(rollcall, { startsIn: 2, seconds: 8 });
+    await everybodyComes(rollcall, lesson);
+    await untilStatus(rollcall, lesson, 'active');
+    await until('a poll', async () => (await evidenceOf(rollcall, lesson)).events.length > 0);
 
-  await die();
-  const request = lessonRequest({ startsIn: 3_600, body: { external_id: randomUUID() } });
-  for (const { status, headers, body } of await Promise.all(attempts(bystander, request))) {
-    expect([status, Number(headers.get('retry-after')) > 0]).toEqual([503, true]);
-    expect(body).toMatchObject({ type: 'https://rollcall.dev/problems/try-again' });
-  }
-  postgres = await start();
+    await die();
+    const request = lessonRequest({ startsIn: 3_600, body: { external_id: randomUUID() } });
+    for (const { status, headers, body } of await Promise.all(attempts(bystander, request))) {
+      expect([status, Number(headers.get('retry-after')) > 0]).toEqual([503, true]);
+      expect(body).toMatchObject({ type: 'https://rollcall.dev/problems/try-again' });
+    }
+    postgres = await start();
 
-  const again = await until('the server', async () => {
-    const answer = await rollcall.call('POST', '/api/schedule/class', request);
-    return answer.status !== 503 && answer;
-  });
-  // Not 200: the request that was refused had left nothing behind.
-  expect(again.status).toBe(201);
-  expect(await classOf(rollcall, bystander)).toMatchObject({ status: 'scheduled', subject: 'Algebra' });
+    const again = await until('the server', async () => {
+      const answer = await rollcall.call('POST', '/api/schedule/class', request);
+      return answer.status !== 503 && answer;
+    });
+    // Not 200: the request that was refused had left nothing behind.
+    expect(again.status).toBe(201);
+    expect(await classOf(rollcall, bystander)).toMatchObject({ status: 'scheduled', subject: 'Algebra' });
 
-  expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
-  expect(await statuses(rollcall, lesson)).toEqual(['present', 'present']);
-  expect(await workflowsOf(rollcall, lesson)).toBe(1);
-  const { events, calculations } = await evidenceOf(rollcall, lesson);
-  expect(events.filter(({ kind }) => kind === 'joined')).toHaveLength(2);
-  expect(calculations.map(({ version }) => version)).toEqual(calculations.map((_, index) => index + 1));
-  expect(pids()).toEqual(before);
-});
+    expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
+    expect(await statuses(rollcall, lesson)).toEqual(['present', 'present']);
+    expect(await workflowsOf(rollcall, lesson)).toBe(1);
+    const { events, calculations } = await evidenceOf(rollcall, lesson);
+    expect(events.filter(({ kind }) => kind === 'joined')).toHaveLength(2);
+    expect(calculations.map(({ version }) => version)).toEqual(calculations.map((_, index) => index + 1));
+    expect(pids()).toEqual(before);
+  },
+);

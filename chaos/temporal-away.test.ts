@@ -8,7 +8,15 @@ import { plainReport } from '../src/local/progress.ts';
 import { type RunningTemporal, startTemporal } from '../src/local/temporal.ts';
 import { ATTRIBUTE_TYPES } from '../workflows/attribute-keys.ts';
 import { endingOf, isStarted, workflowsOf } from './history.ts';
-import { classOf, everybodyComes, type Lesson, schedule, statuses, untilSettled, untilStatus } from './lesson.ts';
+import {
+  classOf,
+  everybodyComes,
+  type Lesson,
+  schedule,
+  statuses,
+  untilSettled,
+  untilStatus,
+} from './lesson.ts';
 import { type Answer, startTestRollcall, type TestRollcall, until } from './test-rollcall.ts';
 
 const HOUR = 3_600;
@@ -45,7 +53,10 @@ beforeAll(async () => {
   moved = await schedule(rollcall, { startsIn: HOUR });
   cancelled = await schedule(rollcall, { startsIn: HOUR });
   await untilStatus(rollcall, moved, 'scheduled');
-  await until('both workflows', async () => (await isStarted(rollcall, moved)) && isStarted(rollcall, cancelled));
+  await until(
+    'both workflows',
+    async () => (await isStarted(rollcall, moved)) && isStarted(rollcall, cancelled),
+  );
   live = await schedule(rollcall, { startsIn: 2, seconds: 8 });
   await everybodyComes(rollcall, live);
   await untilStatus(rollcall, live, 'active');

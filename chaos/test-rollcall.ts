@@ -34,12 +34,7 @@ export interface TestRollcall extends LocalRollcall {
   namespace: string;
   google: MeetSimulatorControl;
   /** Calls the API as an admin of `school`. */
-  call<T>(
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ): Promise<Answer<T>>;
+  call<T>(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer<T>>;
 }
 
 /** Seconds instead of minutes, so that a test lives through a class. */

@@ -99,16 +99,22 @@ function conclude(trace: Trace, around: Surroundings): Connection | null {
     const removed = ends.some((sign) => sign.removal && sign.atMs === leftMs);
     return { ...base, endMs: Math.max(leftMs, lastMs), mark: 'told', possible: null, removed };
   }
-  const bound = around.findBound(trace.source, roomsOf(trace.signs), lastMs);
+  const withinMs = 2 * around.checkMs(trace.source);
+  const bound = around.findBound(trace.source, roomsOf(trace.signs), lastMs, withinMs);
   const events = bound?.event ? [...base.events, bound.event] : base.events;
-  return { ...base, events, ...endWithoutLeft(trace.source, lastMs, bound, around) };
+  return { ...base, events, ...endWithoutLeft(trace.source, lastMs, bound, withinMs, around) };
 }
 
 type End = Pick<Connection, 'endMs' | 'mark' | 'possible' | 'connected' | 'removed'>;
 
 /** The table of ends (product §5), first row that fits. */
-function endWithoutLeft(source: string, lastMs: number, bound: Bound | null, around: Surroundings): End {
-  const { window, nowMs } = around;
+function endWithoutLeft(
+  source: string,
+  lastMs: number,
+  bound: Bound | null,
+  withinMs: number,
+  { window, nowMs }: Surroundings,
+): End {
   const end = { endMs: lastMs, possible: null, connected: false, removed: false };
   const alive = nowMs !== null && bound === null && !(source === WHITEBOARD && nowMs - lastMs > SILENCE_MS);
   if (alive) {
@@ -120,7 +126,7 @@ function endWithoutLeft(source: string, lastMs: number, bound: Bound | null, aro
   if (bound === null) {
     return { ...end, mark: 'open', possible: { startMs: lastMs, endMs: Number.POSITIVE_INFINITY } };
   }
-  if (bound.atMs - lastMs > 2 * around.checkMs(source)) {
+  if (bound.atMs - lastMs > withinMs) {
     return { ...end, mark: 'estimated', possible: { startMs: lastMs, endMs: bound.atMs } };
   }
   return bound.by === 'sweep'
@@ -144,11 +150,9 @@ function beginning(signs: readonly Sign[], lives: readonly Sign[]): number | nul
   return Number.isFinite(beginMs) ? beginMs : null;
 }
 
-/** The room instances it was in; a connection that names none is in the one that has no name. */
+/** The room instances it was in; a sign that names none is in the one that has no name. */
 function roomsOf(signs: readonly Sign[]): Set<string | null> {
-  const rooms = new Set<string | null>();
-  for (const { room } of signs) if (room !== null) rooms.add(room);
-  return rooms.size > 0 ? rooms : new Set([null]);
+  return new Set(signs.map(({ room }) => room));
 }
 
 function latest(instants: readonly number[]): number {

@@ -9,8 +9,16 @@ export interface Bound {
   event: EventRef | null;
 }
 
-/** Looks up the earliest bound of a connection whose last proof of life is `lastMs`. */
-export type FindBound = (source: string, rooms: ReadonlySet<string | null>, lastMs: number) => Bound | null;
+/**
+ * Looks up the earliest bound of a connection whose last proof of life is `lastMs`; a closing counts as its end up to
+ * `withinMs` later.
+ */
+export type FindBound = (
+  source: string,
+  rooms: ReadonlySet<string | null>,
+  lastMs: number,
+  withinMs: number,
+) => Bound | null;
 
 /** Sweeps and closings of rooms, arranged so that a bound is found without reading them all again. */
 export function bounds(facts: ClassFacts): FindBound {
@@ -19,16 +27,17 @@ export function bounds(facts: ClassFacts): FindBound {
   for (const instants of sweeps.values()) instants.sort((a, b) => a - b);
   const closings = closingsByRoom(facts);
 
-  return (source, rooms, lastMs) => {
-    let earliest: Bound | null = null;
+  return (source, rooms, lastMs, withinMs) => {
     // Meet lists fewer sessions than before without anybody having left.
     const sweepMs = source === 'meet' ? undefined : firstAfter(sweeps.get(source) ?? [], lastMs);
-    if (sweepMs !== undefined) earliest = { atMs: sweepMs, by: 'sweep', removal: false, event: null };
-    for (const room of rooms) {
-      const closing = closingFor(closings.get(roomKey(source, room)) ?? [], lastMs);
-      if (closing !== null && (earliest === null || closing.atMs < earliest.atMs)) earliest = closing;
-    }
-    return earliest;
+    // Seen in several instances, it ended with the latest that can be its end: one more sighting never takes time away.
+    const endBy = ({ atMs }: Bound): number =>
+      atMs < (sweepMs ?? Number.POSITIVE_INFINITY) && atMs - lastMs <= withinMs ? atMs : lastMs;
+    const [closing] = [...rooms]
+      .flatMap((room) => closingFor(closings.get(roomKey(source, room)) ?? [], lastMs) ?? [])
+      .sort((a, b) => endBy(b) - endBy(a) || inOrder(a, b));
+    if (closing !== undefined && (sweepMs === undefined || closing.atMs < sweepMs)) return closing;
+    return sweepMs === undefined ? null : { atMs: sweepMs, by: 'sweep', removal: false, event: null };
   };
 }
 
@@ -36,8 +45,19 @@ export function bounds(facts: ClassFacts): FindBound {
 function closingFor(closings: readonly Bound[], lastMs: number): Bound | null {
   const later = closings.find((closing) => closing.atMs >= lastMs);
   if (later !== undefined) return later;
-  const earlier = closings.at(-1);
+  const latestMs = closings.at(-1)?.atMs;
+  const earlier = closings.find((closing) => closing.atMs === latestMs);
   return earlier === undefined ? null : { ...earlier, atMs: lastMs };
+}
+
+/** By time; at one instant a closing that removed people comes first, then one that an event tells, then by id. */
+function inOrder(a: Bound, b: Bound): number {
+  return (
+    a.atMs - b.atMs ||
+    Number(b.removal) - Number(a.removal) ||
+    Number(a.event === null) - Number(b.event === null) ||
+    ((a.event?.id ?? '') < (b.event?.id ?? '') ? -1 : 1)
+  );
 }
 
 function closingsByRoom(facts: ClassFacts): Map<string, Bound[]> {
@@ -61,15 +81,7 @@ function closingsByRoom(facts: ClassFacts): Map<string, Bound[]> {
       push(closings, key, { atMs: endMs, by: 'room_closed', removal: false, event: null });
     }
   }
-  // At one instant a closing that removed people comes first, whatever arrived first; then by id.
-  for (const ofRoom of closings.values()) {
-    ofRoom.sort(
-      (a, b) =>
-        a.atMs - b.atMs ||
-        Number(b.removal) - Number(a.removal) ||
-        ((a.event?.id ?? '') < (b.event?.id ?? '') ? -1 : 1),
-    );
-  }
+  for (const ofRoom of closings.values()) ofRoom.sort(inOrder);
   return closings;
 }
 

@@ -126,9 +126,12 @@ function signOfEvent(event: EvidenceEvent, who: Who | null): Sign {
   };
 }
 
-/** Being listed as going on is life at the sweep's instant; being listed with an end is a left. */
+/**
+ * Being listed as going on is life at the sweep's instant, or at the beginning where that is later: answering takes
+ * time, and whoever came meanwhile was not there before. Being listed with an end is a left.
+ */
 function signOfListing(sweep: Sweep, listed: ListedConnection, who: Who | null): Sign {
-  const atMs = listed.endMs ?? sweep.atMs;
+  const atMs = listed.endMs ?? Math.max(sweep.atMs, listed.startMs);
   return {
     kind: listed.endMs === null ? 'life' : 'left',
     atMs,

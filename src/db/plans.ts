@@ -137,6 +137,27 @@ export function openAt(classId: string, startMs: number, leadMs: number): number
   return startMs - leadMs + Math.floor(spread * leadMs * (1 - KEPT_CLEAR));
 }
 
+/** When the workflow looks at the class next; null once the class is over, when each step says so itself. */
+export function nextLookAt(plan: ClassPlan, nowMs: number): number | null {
+  if (plan.status === 'scheduled') return plan.openAtMs;
+  if (plan.status !== 'open') return null;
+  if (nowMs < plan.startMs) return plan.startMs;
+  const edgeMs = nowMs < plan.endMs ? plan.endMs : plan.windowEndMs;
+  return Math.min(nowMs + (plan.checkMs ?? Number.POSITIVE_INFINITY), edgeMs);
+}
+
+/** Longer than the pause between two tries of one activity: until then nobody need ask whether the workflow still runs. */
+export const BUSY_MS = 60_000;
+
+/** An activity is at work, which may take longer than what it noted as due before. */
+export async function noteBusy(tx: Tx, ref: ClassRef, nowMs: number): Promise<void> {
+  const untilAt = new Date(nowMs + BUSY_MS).toISOString();
+  await tx
+    .update(classes)
+    .set({ workflowDueAt: sql`greatest(${classes.workflowDueAt}, ${untilAt}::timestamptz)` })
+    .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId), sql`settled_at is null`));
+}
+
 /** What an activity writes about the workflow's progress. */
 export async function noteDue(tx: Tx, ref: ClassRef, dueMs: number): Promise<void> {
   await tx

@@ -4,7 +4,11 @@ import type { AllAnswer, PresentAnswer } from '../meet/answer.ts';
 import { appendEvents, type NewEvent } from './append-events.ts';
 
 /** Stores one answer of Meet whole, as a sweep, and as events what it says for the first time. */
-export async function storeMeetAnswer(tx: Tx, ref: ClassRef, answer: PresentAnswer | AllAnswer): Promise<void> {
+export async function storeMeetAnswer(
+  tx: Tx,
+  ref: ClassRef,
+  answer: PresentAnswer | AllAnswer,
+): Promise<void> {
   await tx
     .insert(sweeps)
     .values({

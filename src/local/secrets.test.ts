@@ -32,13 +32,10 @@ test('they are long enough for what they sign, and only their owner can read the
   expect(readdirSync(dataDir)).toEqual(['secrets.json']);
 });
 
-test.each(['', '{', '{"ANOTHER": "secret"}'])(
-  'a damaged file is named, not replaced: %s',
-  (text) => {
-    const dataDir = temporaryDirectory();
-    const path = join(dataDir, 'secrets.json');
-    writeFileSync(path, text);
-    expect(() => localSecrets({ dataDir, report: () => {} })).toThrow(path);
-    expect(readFileSync(path, 'utf8')).toBe(text);
-  },
-);
+test.each(['', '{', '{"ANOTHER": "secret"}'])('a damaged file is named, not replaced: %s', (text) => {
+  const dataDir = temporaryDirectory();
+  const path = join(dataDir, 'secrets.json');
+  writeFileSync(path, text);
+  expect(() => localSecrets({ dataDir, report: () => {} })).toThrow(path);
+  expect(readFileSync(path, 'utf8')).toBe(text);
+});

@@ -199,7 +199,10 @@ describe('who has gone', () => {
     await control.changeConference(record, { session_ends: { [gone]: minute(31) } });
     await control.setClock({ now: minute(33) });
     await control.resetCalls();
-    const { left, connections } = await present(minute(33), { memory: first.memory, recheckAfterMs: minute(60) });
+    const { left, connections } = await present(minute(33), {
+      memory: first.memory,
+      recheckAfterMs: minute(60),
+    });
     expect(left).toMatchObject([{ connection: gone, identity: 'users/1', startMs: S, endMs: minute(31) }]);
     expect(connections).toEqual([]);
     expect(await callsTo(SESSIONS)).toBe(1);

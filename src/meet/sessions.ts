@@ -22,11 +22,7 @@ type SessionOwner = Pick<RecordParticipant, 'name' | 'room' | 'identity'>;
 export async function listSessions(
   call: GoogleCaller,
   api: MeetApi,
-  {
-    subject,
-    participants,
-    which,
-  }: { subject: string; participants: SessionOwner[]; which: 'open' | 'all' },
+  { subject, participants, which }: { subject: string; participants: SessionOwner[]; which: 'open' | 'all' },
 ): Promise<MeetConnection[]> {
   const connections: MeetConnection[] = [];
   for (let next = 0; next < participants.length; next += AT_ONCE) {

@@ -27,7 +27,10 @@ export async function createTestNamespace(address: string): Promise<string> {
     const deadline = Date.now() + 30_000;
     for (;;) {
       try {
-        await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: attributesToAdd });
+        await connection.operatorService.addSearchAttributes({
+          namespace,
+          searchAttributes: attributesToAdd,
+        });
         break;
       } catch (error) {
         if (Date.now() > deadline) throw error;

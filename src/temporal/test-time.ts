@@ -30,7 +30,10 @@ export async function startTestTime(): Promise<TestTime> {
   const env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path: await findTestServer({ report: plainReport() }) } },
   });
-  await env.connection.operatorService.addSearchAttributes({ namespace: 'default', searchAttributes: attributesToAdd });
+  await env.connection.operatorService.addSearchAttributes({
+    namespace: 'default',
+    searchAttributes: attributesToAdd,
+  });
   const meet = await startMeetSimulator({ autoProvision: true });
   let nowMs = await env.currentTimeMs();
   const calls: TestTime['calls'] = [];

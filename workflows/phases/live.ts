@@ -17,7 +17,9 @@ import { reconcileOnce } from './reconcile.ts';
 export async function live(room: Room): Promise<PhaseEnd> {
   const { session, bells, board } = room;
   let plan = await openSession(session);
-  if (plan.needsSpace) plan = await prepareSpace(session, { patient: false });
+  // Once it is over, a new space would only be taken for an empty class.
+  if (plan.needsSpace && Date.now() < plan.windowEndMs)
+    plan = await prepareSpace(session, { patient: false });
   let roomsClosed = false;
   while (plan.status === 'open') {
     if (bells.count >= BELLS_PER_RUN || workflowInfo().continueAsNewSuggested) {

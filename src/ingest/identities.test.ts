@@ -1,0 +1,84 @@
+import { and, eq } from 'drizzle-orm';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type ClassRef, inTenant } from '../db/client.ts';
+import { classIdentities, identities, identityDecisions } from '../db/schema.ts';
+import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
+import { STUDENT, storeClass } from '../temporal/test-class.ts';
+import { matchInClass, meetIdentities, rememberLookUps } from './identities.ts';
+
+const START = Date.parse('2026-01-05T10:00:00.000Z');
+let database: TestDatabase;
+let ref: ClassRef;
+let user: string;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+beforeEach(async () => {
+  ref = await storeClass(database.db, { startMs: START });
+  user = `users/${ref.classId}`;
+});
+afterAll(() => database.drop());
+
+const inSchool = <T>(work: Parameters<typeof inTenant<T>>[2]) => inTenant(database.db, ref.tenantId, work);
+const met = (kind: 'signed_in' | 'anonymous', displayName = 'Somebody') =>
+  inSchool((tx) => meetIdentities(tx, ref, 'meet', [{ identity: user, kind, displayName }]));
+const lookedUp = (email: string | null) =>
+  inSchool((tx) => rememberLookUps(tx, ref, 'meet', [{ identity: user, email }], START));
+const match = () => inSchool((tx) => matchInClass(tx, ref, 'meet', [user]));
+const stateHere = async () => {
+  const [row] = await inSchool((tx) =>
+    tx
+      .select({
+        state: classIdentities.state,
+        personId: classIdentities.personId,
+        decidedBy: identityDecisions.decidedBy,
+      })
+      .from(identities)
+      .innerJoin(classIdentities, eq(classIdentities.identityId, identities.id))
+      .leftJoin(identityDecisions, eq(identityDecisions.identityId, identities.id))
+      .where(and(eq(identities.identity, user), eq(classIdentities.classId, ref.classId))),
+  );
+  return row;
+};
+
+test('somebody signed in whose e-mail is known is matched, and who decided is kept', async () => {
+  expect(await met('signed_in')).toEqual([user]);
+  await lookedUp(STUDENT.toUpperCase());
+  await match();
+  expect(await stateHere()).toMatchObject({ state: 'matched', decidedBy: 'directory' });
+});
+
+test('the directory is asked once', async () => {
+  await met('signed_in');
+  await lookedUp(null);
+  expect(await met('signed_in')).toEqual([]);
+});
+
+test('an answer that did not come is asked for again', async () => {
+  await met('signed_in');
+  expect(await met('signed_in')).toEqual([user]);
+});
+
+test('a guest is never looked up, and waits for review even under the name of a student', async () => {
+  expect(await met('anonymous', STUDENT)).toEqual([]);
+  await match();
+  expect(await stateHere()).toMatchObject({ state: 'unmatched', personId: null, decidedBy: null });
+});
+
+test('somebody from elsewhere waits for review', async () => {
+  await met('signed_in');
+  await lookedUp('stranger@elsewhere.example');
+  await match();
+  expect(await stateHere()).toMatchObject({ state: 'unmatched', personId: null });
+});
+
+test('what an admin decided stands when the participant is met again', async () => {
+  await met('signed_in');
+  await match();
+  await inSchool((tx) =>
+    tx.update(classIdentities).set({ state: 'dismissed' }).where(eq(classIdentities.classId, ref.classId)),
+  );
+  await lookedUp(STUDENT);
+  await match();
+  expect(await stateHere()).toMatchObject({ state: 'dismissed' });
+});

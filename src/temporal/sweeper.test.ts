@@ -1,0 +1,107 @@
+import { and, eq } from 'drizzle-orm';
+import { pino } from 'pino';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type ClassRef, inTenant } from '../db/client.ts';
+import { classes } from '../db/schema.ts';
+import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
+import type { ClassWorkflows } from './class-workflows.ts';
+import { sweep } from './sweeper.ts';
+import { classRow, storeClass } from './test-class.ts';
+
+const START = Date.parse('2030-01-07T09:00:00.000Z');
+const AGO = new Date(Date.now() - 60_000);
+
+let database: TestDatabase;
+let calls: string[];
+/** Class ids whose workflow runs; `null`: Temporal is away. */
+let running: Set<string> | null;
+
+const workflows: ClassWorkflows = {
+  async start({ classId }) {
+    if (running === null) throw new Error('Temporal is away');
+    const known = running.has(classId);
+    running.add(classId);
+    calls.push(`start ${classId}`);
+    return known ? 'already_started' : 'started';
+  },
+  async ring({ classId }, bell) {
+    calls.push(`${bell} ${classId}`);
+    return true;
+  },
+  fetchNow: () => Promise.reject(new Error('not here')),
+  isReachable: async () => true,
+  close: async () => {},
+};
+const look = () => sweep({ db: database.db, workflows, log: pino({ level: 'silent' }) });
+const update = (ref: ClassRef, values: Partial<typeof classes.$inferInsert>) =>
+  inTenant(database.db, ref.tenantId, (tx) =>
+    tx
+      .update(classes)
+      .set(values)
+      .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId))),
+  );
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(() => {
+  calls = [];
+  running = new Set();
+});
+
+/** A class that the sweeper has brought up, so that nothing is left to do for it. */
+async function settledIn(tenantId = 'school'): Promise<ClassRef> {
+  const ref = await storeClass(database.db, { startMs: START, tenantId });
+  await look();
+  calls = [];
+  return ref;
+}
+
+test('a class whose workflow was never started gets it, in whatever school, and is left alone then', async () => {
+  const one = await storeClass(database.db, { startMs: START });
+  const other = await storeClass(database.db, { startMs: START, tenantId: 'academy' });
+  expect(await look()).toBe(2);
+  expect(calls.toSorted()).toEqual([`start ${one.classId}`, `start ${other.classId}`].toSorted());
+  expect(await look()).toBe(0);
+});
+
+test('while Temporal is away nothing is marked as done', async () => {
+  const ref = await storeClass(database.db, { startMs: START });
+  running = null;
+  await expect(look()).rejects.toThrow('Temporal is away');
+  expect((await classRow(database.db, ref)).workflowStartedAt).toBeNull();
+  running = new Set();
+  expect(await look()).toBe(1);
+});
+
+test('a plan that the workflow was not told about is rung', async () => {
+  const ref = await settledIn();
+  running = new Set([ref.classId]);
+  await update(ref, { planVersion: 3 });
+  await look();
+  expect(calls).toEqual([`start ${ref.classId}`, `plan ${ref.classId}`]);
+  expect((await classRow(database.db, ref)).planRungVersion).toBe(3);
+  expect(await look()).toBe(0);
+});
+
+test('a workflow that is long past what it meant to do is looked after, and started again if it is gone', async () => {
+  const ref = await settledIn();
+  await update(ref, { workflowDueAt: AGO, workflowStartedAt: AGO });
+  running = new Set();
+  await look();
+  expect(calls).toEqual([`start ${ref.classId}`]);
+  expect(await look()).toBe(0);
+});
+
+test('a workflow that is not due yet is left alone, however long ago it was started', async () => {
+  const ref = await settledIn();
+  await update(ref, { workflowDueAt: new Date(START), workflowStartedAt: AGO });
+  expect(await look()).toBe(0);
+});
+
+test('a settled class is left alone', async () => {
+  const ref = await settledIn();
+  await update(ref, { workflowDueAt: AGO, workflowStartedAt: AGO, planVersion: 9, settledAt: AGO });
+  expect(await look()).toBe(0);
+});
