@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ConfigError, readConfig } from './src/config.ts';
 import { openDatabase } from './src/db/client.ts';
+import { warnOfPowerfulLogin } from './src/db/powerful-login.ts';
 import { createApp } from './src/http/app.ts';
 import { createLog } from './src/log.ts';
 import { createClassWorkflows } from './src/temporal/class-workflows.ts';
@@ -12,7 +13,8 @@ import { startSweeper } from './src/temporal/sweeper.ts';
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog('server', config.LOG_LEVEL);
-  const db = openDatabase(config.DATABASE_URL, 'rollcall-server', 20);
+  const db = openDatabase(config.DATABASE_SERVICE_URL ?? config.DATABASE_URL, 'rollcall-server', 20);
+  void warnOfPowerfulLogin(db, log);
   const workflows = createClassWorkflows(await temporalOptions(config));
   const server = createServer(createApp({ db, workflows, config, now: Date.now, log }));
   // Nobody may hold a connection by being slow.

@@ -8,5 +8,7 @@ export default defineConfig({
     // Real servers on two cores: a limit that only something stuck can reach.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // Classes of one running Rollcall live side by side and mostly wait.
+    maxConcurrency: 20,
   },
 });

@@ -1,22 +1,25 @@
 /** The Temporal worker process: starts and stops, nothing more. */
 import { NativeConnection } from '@temporalio/worker';
 import { createActivities } from './activities/index.ts';
-import { ConfigError, readConfig } from './src/config.ts';
+import { createPresentMemories } from './activities/present-memory.ts';
+import { ConfigError, readWorkerConfig } from './src/config.ts';
 import { openDatabase } from './src/db/client.ts';
+import { warnOfPowerfulLogin } from './src/db/powerful-login.ts';
 import { createLog } from './src/log.ts';
 import { createMeetAdapter } from './src/meet/adapter.ts';
 import { temporalOptions } from './src/temporal/connection-options.ts';
 import { createWorkers, logRuntimeTo } from './src/temporal/workers.ts';
 
 async function main(): Promise<void> {
-  const config = readConfig(process.env);
+  const config = readWorkerConfig(process.env);
   const log = createLog('worker', config.LOG_LEVEL);
   logRuntimeTo(log.child({}, { level: config.LOG_LEVEL === 'info' ? 'warn' : config.LOG_LEVEL }));
-  const db = openDatabase(config.DATABASE_URL, 'rollcall-worker', 20);
+  const db = openDatabase(config.DATABASE_SERVICE_URL ?? config.DATABASE_URL, 'rollcall-worker', 20);
+  void warnOfPowerfulLogin(db, log);
   const activities = createActivities({
     db,
     meet: createMeetAdapter({
-      serviceAccountKey: config.GOOGLE_SERVICE_ACCOUNT_KEY ?? '',
+      serviceAccountKey: config.GOOGLE_SERVICE_ACCOUNT_KEY,
       rootUrl: config.GOOGLE_ROOT_URL,
     }),
     retry: {
@@ -25,7 +28,7 @@ async function main(): Promise<void> {
     },
     now: Date.now,
     log,
-    presentMemory: new Map(),
+    presentMemories: createPresentMemories(),
   });
   const { namespace, ...connecting } = await temporalOptions(config);
   const connection = await NativeConnection.connect(connecting);

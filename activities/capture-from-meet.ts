@@ -1,9 +1,8 @@
 /** One fetch from Meet and everything that follows from it: who that was, what is stored, what an operator must know. */
-import { heartbeat } from '@temporalio/activity';
 import { and, eq, isNull } from 'drizzle-orm';
 import { countingWindow } from '../src/attendance/counting-window.ts';
 import { type ClassRef, inTenant, type Tx } from '../src/db/client.ts';
-import { nextClassInRoom, noteBusy, readClass } from '../src/db/plans.ts';
+import { nextClassInRoom, noteBusy, readClass, type SessionRow } from '../src/db/plans.ts';
 import { policyOf } from '../src/db/policy-in-force.ts';
 import { classes, classRoster, people, sessions } from '../src/db/schema.ts';
 import { type LookedUp, matchInClass, meetIdentities, rememberLookUps } from '../src/ingest/identities.ts';
@@ -46,7 +45,7 @@ export async function captureFromMeet(
 async function findSpace(
   deps: ActivityDeps,
   ref: ClassRef,
-  { subject, meetingCode, problem }: Errand,
+  { subject, organizerPersonId, meetingCode, problem }: Errand,
 ): Promise<string> {
   if (meetingCode === null) {
     // Why there is none is still what an operator must read.
@@ -54,14 +53,20 @@ async function findSpace(
     throw new MeetFault('not_found', 'never', 'the class has no Meet space');
   }
   const space = await deps.meet.getSpace({ subject, code: meetingCode });
-  await inTenant(deps.db, ref.tenantId, (tx) => storeSpace(tx, ref, space));
+  await inTenant(deps.db, ref.tenantId, (tx) => storeSpace(tx, ref, space, organizerPersonId));
   return space.spaceName;
 }
 
-export async function storeSpace(tx: Tx, ref: ClassRef, space: MeetSpace): Promise<void> {
+/** Keeps the space, and who may read its records: whoever made it or found it, also when another teaches later. */
+export async function storeSpace(
+  tx: Tx,
+  ref: ClassRef,
+  space: MeetSpace,
+  organizerPersonId: string | null,
+): Promise<void> {
   await tx
     .update(sessions)
-    .set(space)
+    .set({ ...space, organizerPersonId })
     // Whoever came first has sent the link out.
     .where(
       and(eq(sessions.tenantId, ref.tenantId), eq(sessions.classId, ref.classId), isNull(sessions.spaceName)),
@@ -80,27 +85,22 @@ export async function recordFailure(
 }
 
 async function askMeet(
-  { meet, presentMemory }: ActivityDeps,
-  ref: ClassRef,
+  { meet, presentMemories }: ActivityDeps,
+  { classId }: ClassRef,
   scope: 'present' | 'all',
   errand: { subject: string; spaceName: string; window: { startMs: number; endMs: number }; pollMs: number },
 ): Promise<PresentAnswer | AllAnswer> {
-  const beating = setInterval(() => heartbeat(), 5_000);
-  try {
-    const { subject, spaceName, window } = errand;
-    if (scope === 'all') {
-      presentMemory.delete(ref.classId);
-      return await meet.listAll({ subject, spaceName, window });
-    }
-    const memory = presentMemory.get(ref.classId);
-    // Asked again at every second poll, well before the lost end of a session could become an estimate.
-    const previous = memory && { memory, recheckAfterMs: errand.pollMs * 1.5 };
-    const answer = await meet.listPresent({ subject, spaceName, window, ...(previous ? { previous } : {}) });
-    presentMemory.set(ref.classId, answer.memory);
-    return answer;
-  } finally {
-    clearInterval(beating);
+  const { subject, spaceName, window } = errand;
+  if (scope === 'all') {
+    presentMemories.forget(classId);
+    return await meet.listAll({ subject, spaceName, window });
   }
+  const memory = presentMemories.of(classId);
+  // Asked again at every second poll, well before the lost end of a session could become an estimate.
+  const previous = memory && { memory, recheckAfterMs: errand.pollMs * 1.5 };
+  const answer = await meet.listPresent({ subject, spaceName, window, ...(previous ? { previous } : {}) });
+  presentMemories.keep(classId, answer.memory);
+  return answer;
 }
 
 /** @returns what went wrong with the directory, which loses no evidence: whoever is not known waits for review */
@@ -135,7 +135,6 @@ async function lookUp(
   const found: LookedUp[] = [];
   for (const identity of identities) {
     try {
-      heartbeat();
       const user = await meet.lookUpUser({ subject, identity });
       found.push({ identity, email: user?.email ?? null });
     } catch (error) {
@@ -150,17 +149,7 @@ type Errand = Awaited<ReturnType<typeof readErrand>>;
 
 export async function readErrand(tx: Tx, ref: ClassRef) {
   const { row, session } = await readClass(tx, ref);
-  const [teacher] = await tx
-    .select({ email: people.email })
-    .from(classRoster)
-    .innerJoin(people, and(eq(people.tenantId, classRoster.tenantId), eq(people.id, classRoster.personId)))
-    .where(
-      and(
-        eq(classRoster.tenantId, ref.tenantId),
-        eq(classRoster.classId, ref.classId),
-        eq(classRoster.role, 'teacher'),
-      ),
-    );
+  const organizer = await readOrganizer(tx, ref, session);
   const window = countingWindow({
     startMs: row.startAt.getTime(),
     endMs: row.endAt.getTime(),
@@ -169,13 +158,36 @@ export async function readErrand(tx: Tx, ref: ClassRef) {
   });
   return {
     /** The organizer, who alone may read the records. */
-    subject: teacher?.email ?? '',
+    subject: organizer?.email ?? '',
+    organizerPersonId: organizer?.id ?? null,
     spaceName: session.spaceName,
     meetingCode: session.meetingCode,
     problem: row.captureProblem,
     window,
     pollMs: row.pollSeconds * 1_000,
   };
+}
+
+/** Whoever the space belongs to; the teacher, while there is none yet. */
+async function readOrganizer(tx: Tx, { tenantId, classId }: ClassRef, session: SessionRow) {
+  const found = { id: people.id, email: people.email };
+  if (session.organizerPersonId !== null) {
+    const ofPerson = and(eq(people.tenantId, tenantId), eq(people.id, session.organizerPersonId));
+    const [organizer] = await tx.select(found).from(people).where(ofPerson);
+    return organizer;
+  }
+  const [teacher] = await tx
+    .select(found)
+    .from(classRoster)
+    .innerJoin(people, and(eq(people.tenantId, classRoster.tenantId), eq(people.id, classRoster.personId)))
+    .where(
+      and(
+        eq(classRoster.tenantId, tenantId),
+        eq(classRoster.classId, classId),
+        eq(classRoster.role, 'teacher'),
+      ),
+    );
+  return teacher;
 }
 
 /** Puts the problem on the class, or takes it off. What stays the same keeps its date. */

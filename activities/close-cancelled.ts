@@ -13,7 +13,8 @@ const TRIES = 5;
 
 /** Closes the room of a cancelled class, if it was opened for this class alone; its evidence stays. */
 export async function closeCancelled(deps: ActivityDeps, ref: ClassRef): Promise<void> {
-  const { db, now } = deps;
+  const { db, now, presentMemories } = deps;
+  presentMemories.forget(ref.classId);
   const { row, session } = await inTenant(db, ref.tenantId, (tx) => readClass(tx, ref));
   const ours = row.provider === 'meet' && row.meetingCode === null && row.openedAt !== null;
   if (ours && session.spaceName !== null && session.closedAt === null)

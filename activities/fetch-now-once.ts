@@ -1,6 +1,8 @@
 import { activityInfo } from '@temporalio/activity';
+import { calculateClass } from '../src/db/calculations.ts';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
 import { readClass } from '../src/db/plans.ts';
+import { takeRing } from '../src/db/rings.ts';
 import { captureFromMeet, recordFailure } from './capture-from-meet.ts';
 import type { ActivityDeps } from './index.ts';
 import { retryOf } from './meet-retry.ts';
@@ -16,23 +18,30 @@ export interface FetchNowResult {
   reason?: { code: string; message: string };
 }
 
+/** The answer, and whether the workflow of the class should hear that there may be something new. */
+export interface FetchedNow {
+  result: FetchNowResult;
+  ring: boolean;
+}
+
 /** Somebody waits for the answer: after ten seconds a fault is the answer. */
 const PATIENCE_MS = 10_000;
 
-export async function fetchNowOnce(deps: ActivityDeps, ref: ClassRef): Promise<FetchNowResult> {
+export async function fetchNowOnce(deps: ActivityDeps, ref: ClassRef): Promise<FetchedNow> {
   const { row } = await inTenant(deps.db, ref.tenantId, (tx) => readClass(tx, ref));
   const scope = row.endedAt === null && row.endAt.getTime() > deps.now() ? 'present' : 'all';
   const captured = await captureFromMeet(deps, ref, scope);
   if (captured.ok) {
     const { rooms, connections, participants } = captured.answer;
     const inCall = new Set(connections.filter(({ endMs }) => endMs === null).map(({ identity }) => identity));
-    return {
+    const result: FetchNowResult = {
       ok: true,
       present: scope === 'present' ? participants.length : inCall.size,
       participants: participants.length,
       conferences: rooms.length,
       ...(captured.problem && { reason: { code: captured.problem.code, message: captured.problem.message } }),
     };
+    return { result, ring: await takeNotice(deps, ref) };
   }
   const { currentAttemptScheduledTimestampMs, scheduledTimestampMs, attempt } = activityInfo();
   const spentMs = currentAttemptScheduledTimestampMs - scheduledTimestampMs;
@@ -41,5 +50,18 @@ export async function fetchNowOnce(deps: ActivityDeps, ref: ClassRef): Promise<F
   if (retry) throw retry;
   await recordFailure(deps, ref, scope, captured);
   const { code, message } = captured.fault;
-  return { ok: false, present: 0, participants: 0, conferences: 0, reason: { code, message } };
+  const result = { ok: false, present: 0, participants: 0, conferences: 0, reason: { code, message } };
+  return { result, ring: false };
+}
+
+/** A settled class is calculated again at once; one that waits for evidence is rung, at most once a minute. */
+async function takeNotice({ db, now }: ActivityDeps, ref: ClassRef): Promise<boolean> {
+  return await inTenant(db, ref.tenantId, async (tx) => {
+    const { row } = await readClass(tx, ref, 'for update');
+    if (row.status === 'completed' || row.status === 'incomplete') {
+      await calculateClass(tx, ref);
+      return false;
+    }
+    return row.status === 'reconciling' && (await takeRing(tx, ref, now())) === 0;
+  });
 }

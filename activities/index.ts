@@ -1,17 +1,19 @@
 /** Side effects, one file for each verb. Every one may run twice: natural keys and upserts make the second do nothing. */
+import { activityInfo, heartbeat } from '@temporalio/activity';
 import type { Logger } from 'pino';
 import type { Database } from '../src/db/client.ts';
 import type { RetryTimes } from '../src/db/plans.ts';
 import type { MeetAdapter } from '../src/meet/adapter.ts';
-import type { PresentMemory } from '../src/meet/answer.ts';
 import { closeCancelled } from './close-cancelled.ts';
 import { endSession } from './end-session.ts';
 import { fetchNowOnce } from './fetch-now-once.ts';
 import { fetchParticipants } from './fetch-participants.ts';
 import { openSession } from './open-session.ts';
 import { prepareSpace } from './prepare-space.ts';
+import type { PresentMemories } from './present-memory.ts';
 import { readPlan } from './read-plan.ts';
 import { reconcile } from './reconcile.ts';
+import { speechless } from './speechless.ts';
 
 export type { ClassPlan } from '../src/db/plans.ts';
 export type { FetchNowResult } from './fetch-now-once.ts';
@@ -23,24 +25,48 @@ export interface ActivityDeps {
   /** UTC milliseconds. */
   now: () => number;
   log: Logger;
-  /** What the last present listing of a class knows, so that the next asks less; lost with the process, at no harm. */
-  presentMemory: Map<string, PresentMemory>;
+  presentMemories: PresentMemories;
 }
 
 /** What the workflows may call. */
 export type Activities = ReturnType<typeof createActivities>;
 
-type Rest<F> = F extends (deps: ActivityDeps, ...args: infer A) => unknown ? A : never;
+type Verb<A extends unknown[], R> = (deps: ActivityDeps, ...args: A) => Promise<R>;
+
+/** Gives a verb what it works with, and keeps its failures from naming anybody. */
+const bind =
+  (deps: ActivityDeps) =>
+  <A extends unknown[], R>(verb: Verb<A, R>) =>
+  async (...args: A): Promise<R> => {
+    try {
+      return await verb(deps, ...args);
+    } catch (error) {
+      throw speechless(error, activityInfo().attempt, deps.log);
+    }
+  };
+
+/** A worker that died is noticed by its silence, however long the work would have taken. */
+const beating =
+  <A extends unknown[], R>(verb: Verb<A, R>): Verb<A, R> =>
+  async (...args) => {
+    const timer = setInterval(heartbeat, 2_000);
+    try {
+      return await verb(...args);
+    } finally {
+      clearInterval(timer);
+    }
+  };
 
 export function createActivities(deps: ActivityDeps) {
+  const bound = bind(deps);
   return {
-    readPlan: (...args: Rest<typeof readPlan>) => readPlan(deps, ...args),
-    prepareSpace: (...args: Rest<typeof prepareSpace>) => prepareSpace(deps, ...args),
-    openSession: (...args: Rest<typeof openSession>) => openSession(deps, ...args),
-    fetchParticipants: (...args: Rest<typeof fetchParticipants>) => fetchParticipants(deps, ...args),
-    fetchNowOnce: (...args: Rest<typeof fetchNowOnce>) => fetchNowOnce(deps, ...args),
-    endSession: (...args: Rest<typeof endSession>) => endSession(deps, ...args),
-    reconcile: (...args: Rest<typeof reconcile>) => reconcile(deps, ...args),
-    closeCancelled: (...args: Rest<typeof closeCancelled>) => closeCancelled(deps, ...args),
+    readPlan: bound(readPlan),
+    prepareSpace: bound(prepareSpace),
+    openSession: bound(openSession),
+    fetchParticipants: bound(beating(fetchParticipants)),
+    fetchNowOnce: bound(beating(fetchNowOnce)),
+    endSession: bound(endSession),
+    reconcile: bound(beating(reconcile)),
+    closeCancelled: bound(beating(closeCancelled)),
   };
 }

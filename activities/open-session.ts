@@ -1,6 +1,6 @@
 import { and, eq } from 'drizzle-orm';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
-import { type ClassPlan, noteDue, planOf, readClass } from '../src/db/plans.ts';
+import { type ClassPlan, nextLookAt, noteDue, planOf, readClass } from '../src/db/plans.ts';
 import { classes } from '../src/db/schema.ts';
 import type { ActivityDeps } from './index.ts';
 
@@ -19,7 +19,8 @@ export async function openSession({ db, retry, now }: ActivityDeps, ref: ClassRe
       .update(classes)
       .set({ status: 'open', openedAt: new Date(nowMs) })
       .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId)));
-    await noteDue(tx, ref, Math.max(plan.startMs, nowMs));
-    return { ...plan, status: 'open' };
+    const opened: ClassPlan = { ...plan, status: 'open' };
+    await noteDue(tx, ref, nextLookAt(opened, nowMs) ?? nowMs);
+    return opened;
   });
 }

@@ -26,6 +26,8 @@ export async function startSqlScan(databaseUrl: string): Promise<SqlScan> {
         select ${new Date(startMs)}::timestamptz from generate_series(1, ${count})`;
     },
     async openings(fromMs, toMs) {
+      // What came last is seen with the next look.
+      await sleep(2 * EVERY_MS);
       const rows = await sql<{ start_at: Date; opened_at: Date | null }[]>`
         select start_at, opened_at from scanned_classes
         where start_at between ${new Date(fromMs)} and ${new Date(toMs)}`;

@@ -68,7 +68,7 @@ async function measure(
 ): Promise<StartsReport> {
   const machine = await describeMachine(rollcall);
   const db = openDatabase(rollcall.databaseUrl, 'rollcall-bench', 2);
-  const scan = await startSqlScan(rollcall.databaseUrl);
+  const scan = await startSqlScan(rollcall.ownerUrl);
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
   const opened = (classes: ScheduledClass[], untilMs: number): Promise<Opening[]> =>
     awaitOpenings(db, classes, { untilMs, signal });

@@ -11,8 +11,8 @@ export interface Evidence {
   records: { version: number; persons: number }[];
 }
 
-export async function evidenceOf({ databaseUrl }: TestRollcall, { id }: Lesson): Promise<Evidence> {
-  const sql = postgres(databaseUrl ?? '', { max: 1 });
+export async function evidenceOf({ ownerUrl }: TestRollcall, { id }: Lesson): Promise<Evidence> {
+  const sql = postgres(ownerUrl, { max: 1 });
   try {
     return {
       sweeps: await sql`select at, ok from sweeps where class_id = ${id} order by at`,
@@ -28,8 +28,8 @@ export async function evidenceOf({ databaseUrl }: TestRollcall, { id }: Lesson):
 }
 
 /** Google's name of the space in which the class meets, `spaces/…`; null while there is none. */
-export async function spaceNameOf({ databaseUrl }: TestRollcall, { id }: Lesson): Promise<string | null> {
-  const sql = postgres(databaseUrl ?? '', { max: 1 });
+export async function spaceNameOf({ ownerUrl }: TestRollcall, { id }: Lesson): Promise<string | null> {
+  const sql = postgres(ownerUrl, { max: 1 });
   try {
     const [row] = await sql<{ name: string | null }[]>`
       select space_name as name from sessions where class_id = ${id}`;

@@ -1,7 +1,7 @@
 /** What a class costs in Temporal's history: by polls and bells, never by people (product §14). */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { pollsOf, type Run, runsOf } from './history.ts';
-import { everybodyComes, schedule, untilSettled, untilStatus } from './lesson.ts';
+import { everybodyComes, schedule, untilSettled } from './lesson.ts';
 import { startTestRollcall, type TestRollcall, until } from './test-rollcall.ts';
 
 let rollcall: TestRollcall;
@@ -12,11 +12,11 @@ afterAll(async () => {
   await rollcall?.stop();
 });
 
-const CHANGES = 12;
+const CHANGES = 10;
 
-/** A class that is changed a dozen times before it begins, takes place, and is settled. */
+/** A class that is changed ten times before it begins, takes place, and is settled. */
 async function lifeOf(students: number): Promise<Run[]> {
-  const lesson = await schedule(rollcall, { startsIn: 10, seconds: 8, students });
+  const lesson = await schedule(rollcall, { startsIn: 18, seconds: 8, students });
   const script = everybodyComes(rollcall, lesson);
   for (let n = 1; n <= CHANGES; n++) {
     // One after the other has been heard, so that each costs what it costs.
@@ -24,7 +24,6 @@ async function lifeOf(students: number): Promise<Run[]> {
     await until('the bell', async () => sum(await runsOf(rollcall, lesson), ({ bells }) => bells) >= n);
   }
   await script;
-  await untilStatus(rollcall, lesson, 'open', 'active');
   const settled = await untilSettled(rollcall, lesson);
   expect(settled.status).toBe('completed');
   const graceEndMs = Date.parse(settled.ended_at ?? '') + 2_000;
@@ -49,8 +48,9 @@ describe('the history of a run', () => {
 
   test('stays within its budget, with 3 students and with 300', () => {
     for (const run of [...few, ...many]) expect(run.events).toBeLessThanOrEqual(budgetOf(run));
-    expect(sum(few, ({ bells }) => bells)).toBe(CHANGES);
-    expect(sum(many, ({ bells }) => bells)).toBe(CHANGES);
+    // The sweeper rings too when it comes between a change and its bell.
+    expect(sum(few, ({ bells }) => bells)).toBeGreaterThanOrEqual(CHANGES);
+    expect(sum(many, ({ bells }) => bells)).toBeGreaterThanOrEqual(CHANGES);
   });
 
   test('is no larger for 300 students than for 3', () => {

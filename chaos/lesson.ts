@@ -50,7 +50,7 @@ const SETTLED = ['completed', 'incomplete', 'cancelled'];
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** The body of a request, with people whom no other lesson has. */
-export function lessonRequest({ startsIn = 3, seconds = 6, students = 1, body = {} }: LessonPlan = {}) {
+export function lessonRequest({ startsIn = 6, seconds = 6, students = 1, body = {} }: LessonPlan = {}) {
   const mark = randomBytes(4).toString('hex');
   return {
     teacher_email: `teacher-${mark}@school.example`,
@@ -82,21 +82,30 @@ export async function classOf({ call }: TestRollcall, { id }: Lesson): Promise<C
   return body;
 }
 
-export const untilStatus = (rollcall: TestRollcall, lesson: Lesson, ...wanted: string[]) =>
-  until(`status ${wanted.join(' or ')} of ${lesson.id}`, async () => {
-    const seen = await classOf(rollcall, lesson);
+export async function untilStatus(
+  rollcall: TestRollcall,
+  lesson: Lesson,
+  ...wanted: string[]
+): Promise<ClassAnswer> {
+  let seen: ClassAnswer | undefined;
+  const look = async () => {
+    seen = await classOf(rollcall, lesson);
     if (wanted.includes(seen.status)) return seen;
-    if (SETTLED.includes(seen.status))
-      throw new Error(`the class is ${seen.status}: ${JSON.stringify(seen)}`);
+    if (SETTLED.includes(seen.status)) throw new Error(`it is ${seen.status}`);
     return null;
+  };
+  return await until(`status ${wanted.join(' or ')}`, look).catch((cause: unknown) => {
+    throw new Error(`the class did not become ${wanted.join(' or ')}: ${JSON.stringify(seen)}`, { cause });
   });
+}
 
 export const untilSettled = (rollcall: TestRollcall, lesson: Lesson) =>
   untilStatus(rollcall, lesson, ...SETTLED);
 
 export const untilProblem = (rollcall: TestRollcall, lesson: Lesson, code: string) =>
   until(`the problem ${code} on ${lesson.id}`, async () => {
-    const { capture_problem: problem } = await classOf(rollcall, lesson);
+    const { capture_problem: problem, settled_at: settled } = await classOf(rollcall, lesson);
+    if (settled !== null && problem?.code !== code) throw new Error(`it was settled without ${code}`);
     return problem?.code === code && problem;
   });
 

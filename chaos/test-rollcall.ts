@@ -40,7 +40,8 @@ export interface TestRollcall extends LocalRollcall {
 /** Seconds instead of minutes, so that a test lives through a class. */
 const TIMES = {
   ROLLCALL_OPEN_LEAD_SECONDS: '1',
-  ROLLCALL_POLL_SECONDS: '1',
+  // A worker makes ten fetches a second, and some tests run fifteen classes side by side.
+  ROLLCALL_POLL_SECONDS: '2',
   ROLLCALL_GRACE_SECONDS: '2',
   ROLLCALL_RETRY_SECONDS: '1',
   ROLLCALL_RETRY_FOR_SECONDS: '60',
@@ -60,7 +61,7 @@ export async function startTestRollcall(env: Record<string, string> = {}): Promi
     env: {
       ...TIMES,
       GOOGLE_SERVICE_ACCOUNT_KEY: '',
-      ...(database && { DATABASE_URL: database.ownerUrl }),
+      ...(database && { DATABASE_URL: database.ownerUrl, DATABASE_SERVICE_URL: database.serviceUrl }),
       TEMPORAL_ADDRESS: temporalAddress,
       TEMPORAL_NAMESPACE: namespace,
       ...env,

@@ -12,9 +12,9 @@ let reconciling: Lesson;
 
 beforeAll(async () => {
   rollcall = await startTestRollcall();
-  reconciling = await schedule(rollcall, { startsIn: 1, seconds: 2 });
-  live = await schedule(rollcall, { startsIn: 4, seconds: 8 });
-  sleeping = await schedule(rollcall, { startsIn: 16 });
+  reconciling = await schedule(rollcall, { startsIn: 3, seconds: 2 });
+  live = await schedule(rollcall, { startsIn: 6, seconds: 8 });
+  sleeping = await schedule(rollcall, { startsIn: 20 });
   await Promise.all([everybodyComes(rollcall, live), everybodyComes(rollcall, sleeping)]);
   await untilStatus(rollcall, reconciling, 'reconciling');
   await untilStatus(rollcall, live, 'active');

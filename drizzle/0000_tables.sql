@@ -41,6 +41,7 @@ CREATE TABLE "classes" (
 	"policy" text NOT NULL,
 	"policy_version" integer,
 	"time_zone" text NOT NULL,
+	"policy_date" text NOT NULL,
 	"start_at" timestamp (3) with time zone NOT NULL,
 	"end_at" timestamp (3) with time zone NOT NULL,
 	"status" text DEFAULT 'scheduled' NOT NULL,
@@ -165,6 +166,7 @@ CREATE TABLE "sessions" (
 	"meeting_code" text,
 	"meeting_uri" text,
 	"room_name" text,
+	"organizer_person_id" uuid,
 	"closed_at" timestamp (3) with time zone,
 	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "sessions_tenant_id_class_id_pk" PRIMARY KEY("tenant_id","class_id")
@@ -222,6 +224,7 @@ ALTER TABLE "identities" ADD CONSTRAINT "identities_tenant_id_person_id_people_t
 ALTER TABLE "identity_decisions" ADD CONSTRAINT "identity_decisions_tenant_id_identity_id_identities_tenant_id_id_fk" FOREIGN KEY ("tenant_id","identity_id") REFERENCES "public"."identities"("tenant_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "records" ADD CONSTRAINT "records_tenant_id_class_id_version_calculations_tenant_id_class_id_version_fk" FOREIGN KEY ("tenant_id","class_id","version") REFERENCES "public"."calculations"("tenant_id","class_id","version") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "sessions" ADD CONSTRAINT "sessions_tenant_id_class_id_classes_tenant_id_id_fk" FOREIGN KEY ("tenant_id","class_id") REFERENCES "public"."classes"("tenant_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "sessions" ADD CONSTRAINT "sessions_tenant_id_organizer_person_id_people_tenant_id_id_fk" FOREIGN KEY ("tenant_id","organizer_person_id") REFERENCES "public"."people"("tenant_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "source_completions" ADD CONSTRAINT "source_completions_tenant_id_class_id_classes_tenant_id_id_fk" FOREIGN KEY ("tenant_id","class_id") REFERENCES "public"."classes"("tenant_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "sweeps" ADD CONSTRAINT "sweeps_tenant_id_class_id_classes_tenant_id_id_fk" FOREIGN KEY ("tenant_id","class_id") REFERENCES "public"."classes"("tenant_id","id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "class_identities_identity" ON "class_identities" USING btree ("tenant_id","identity_id");--> statement-breakpoint
@@ -298,7 +301,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
     AND (c.workflow_started_at IS NULL
       OR c.plan_rung_version < c.plan_version
       OR (c.workflow_due_at < now() - silence AND c.workflow_started_at < now() - silence))
-  ORDER BY c.start_at
+  -- Who was never looked after first, then whoever was so longest ago: nobody starves behind a class that cannot be helped.
+  ORDER BY c.workflow_started_at NULLS FIRST, c.start_at
   LIMIT max_rows
 $$;
 --> statement-breakpoint

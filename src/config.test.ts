@@ -1,6 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { CONFIGURED, readConfig } from './config.ts';
+import { CONFIGURED, readConfig, readWorkerConfig } from './config.ts';
+import { temporaryDirectory } from './local/local-test.ts';
+import { generateAccountKey } from './simulators/meet/account-key.ts';
 
 const LEAST = {
   DATABASE_URL: 'postgresql://owner:secret@127.0.0.1:5432/rollcall',
@@ -29,11 +32,38 @@ describe('the environment', () => {
       TEMPORAL_ADDRESS: 'nowhere',
       AUTH_JWT_SECRET: 'short',
       ROLLCALL_POLL_SECONDS: '-1',
+      DATABASE_SERVICE_URL: 'https://school.example',
+      AUTH_JWKS_URL: 'https://school.example/keys',
+      TEMPORAL_TLS_CERT: '/nowhere/client.pem',
+      TEMPORAL_TLS_CA: '/nowhere/ca.pem',
+      GOOGLE_SERVICE_ACCOUNT_KEY: '/nowhere/google.json',
     };
     for (const name of ['DATABASE_URL', ...Object.keys(bad)]) {
-      expect(() => readConfig(bad)).toThrow(new RegExp(`^  ${name}: `, 'm'));
+      // Two that exclude each other are named in one line.
+      const line =
+        name === 'AUTH_JWKS_URL' ? /exactly one of .* AUTH_JWKS_URL/ : new RegExp(`^  ${name}: `, 'm');
+      expect(() => readWorkerConfig(bad)).toThrow(line);
     }
   });
+
+  test.each([
+    ['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY'],
+    ['TEMPORAL_TLS_KEY', 'TEMPORAL_TLS_CERT'],
+  ])('wants with %s also %s', async (one, other) => {
+    const file = join(temporaryDirectory(), 'a.pem');
+    await writeFile(file, '');
+    const alone = new RegExp(`^  ${one}: expected TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY together$`, 'm');
+    expect(() => readConfig({ ...LEAST, [one]: file })).toThrow(alone);
+    expect(readConfig({ ...LEAST, [one]: file, [other]: file })).toMatchObject({ [one]: file });
+  });
+
+  test.each(['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY', 'TEMPORAL_TLS_CA'])(
+    'names the file of %s that cannot be read',
+    (name) => {
+      const line = new RegExp(`^  ${name}: .*/nowhere/file.pem cannot be read \\(ENOENT\\)$`, 'm');
+      expect(() => readConfig({ ...LEAST, [name]: '/nowhere/file.pem' })).toThrow(line);
+    },
+  );
 
   test.each([
     ['neither', { AUTH_JWT_SECRET: '' }],
@@ -52,6 +82,34 @@ describe('the environment', () => {
     const secret = 'my-very-secret-password';
     expect(() => readConfig({ ...LEAST, AUTH_JWT_SECRET: secret })).toThrow();
     expect(() => readConfig({ ...LEAST, AUTH_JWT_SECRET: secret })).not.toThrow(secret);
+  });
+
+  test.each([
+    ['nothing', '', /expected the JSON key of a service account, or the path of that file/],
+    ['a path that leads nowhere', '/nowhere/google.json', /cannot read the file \/nowhere\/google.json/],
+    ['JSON of something else', '{"type":"authorized_user"}', /expected "service_account"/],
+  ])('of a worker has a service account, not %s; the server does without', (_which, key, message) => {
+    const env = { ...LEAST, GOOGLE_SERVICE_ACCOUNT_KEY: key };
+    expect(() => readWorkerConfig(env)).toThrow(/^ {2}GOOGLE_SERVICE_ACCOUNT_KEY: /m);
+    expect(() => readWorkerConfig(env)).toThrow(message);
+    expect(readConfig(env).DATABASE_URL).toBe(LEAST.DATABASE_URL);
+  });
+
+  test('of a worker is content with the key as JSON and as a file', async () => {
+    const key = JSON.stringify(await generateAccountKey());
+    const file = join(temporaryDirectory(), 'google.json');
+    await writeFile(file, key);
+    for (const given of [key, file]) {
+      const config = readWorkerConfig({ ...LEAST, GOOGLE_SERVICE_ACCOUNT_KEY: given });
+      expect(config.GOOGLE_SERVICE_ACCOUNT_KEY).toBe(given);
+    }
+  });
+
+  test('does not repeat a key that was taken for a path', async () => {
+    const encoded = Buffer.from(JSON.stringify(await generateAccountKey())).toString('base64');
+    const read = () => readWorkerConfig({ ...LEAST, GOOGLE_SERVICE_ACCOUNT_KEY: encoded });
+    expect(read).toThrow(/GOOGLE_SERVICE_ACCOUNT_KEY: .*cannot read the file/);
+    expect(read).not.toThrow(encoded);
   });
 
   test('is listed in .env.example, every variable of it', async () => {

@@ -1,12 +1,17 @@
 /** The environment, read once and checked whole: one message names everything that is wrong (product §13). */
 import { z } from 'zod';
+import { type Given, googleKey, temporalTls, tokenCheck, type Wrong } from './config-checks.ts';
 
 const seconds = (fallback: number) => z.coerce.number().positive().default(fallback);
+
+const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ });
 
 const variables = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
   HOST: z.string().default('127.0.0.1'),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  DATABASE_URL: postgresUrl,
+  /** What `migrate` makes; server and worker log in with it where it is given beside the owner's. */
+  DATABASE_SERVICE_URL: postgresUrl.optional(),
   TEMPORAL_ADDRESS: z.string().regex(/^[^\s/]+:\d+$/, 'expected host:port'),
   TEMPORAL_NAMESPACE: z.string().default('default'),
   TEMPORAL_API_KEY: z.string().optional(),
@@ -31,29 +36,40 @@ const variables = z.object({
 /** The names of all of them. */
 export const CONFIGURED = Object.keys(variables.shape);
 
-const environment = variables.refine(
-  (env) => (env.AUTH_JWT_SECRET === undefined) !== (env.AUTH_JWKS_URL === undefined),
-  {
-    path: ['AUTH_JWT_SECRET'],
-    message: 'expected exactly one of AUTH_JWT_SECRET (HS256) and AUTH_JWKS_URL',
-  },
-);
-
-export type Config = z.infer<typeof environment>;
+export type Config = z.infer<typeof variables>;
+export type WorkerConfig = Config & { GOOGLE_SERVICE_ACCOUNT_KEY: string };
 
 export class ConfigError extends Error {
   readonly code = 'bad_configuration';
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+type Check = (given: Given) => Wrong[];
+
 /** Reads the configuration out of `env`. Empty variables count as absent. Throws {@link ConfigError}. */
-export function readConfig(env: Record<string, string | undefined>): Config {
+export function readConfig(env: Environment): Config {
+  return readChecked(env, [tokenCheck, temporalTls]);
+}
+
+/** As {@link readConfig}, and with a service account's key that can be used. */
+export function readWorkerConfig(env: Environment): WorkerConfig {
+  const config = readChecked(env, [tokenCheck, temporalTls, googleKey]);
+  // Present, since `googleKey` has nothing against it.
+  return { ...config, GOOGLE_SERVICE_ACCOUNT_KEY: config.GOOGLE_SERVICE_ACCOUNT_KEY ?? '' };
+}
+
+function readChecked(env: Environment, checks: readonly Check[]): Config {
   const given = Object.fromEntries(
-    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+    Object.entries(env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '',
+    ),
   );
-  const parsed = environment.safeParse(given);
-  if (parsed.success) return parsed.data;
-  const lines = parsed.error.issues.map(
-    (issue) => `  ${issue.path.join('.') || 'environment'}: ${issue.message}`,
-  );
+  const parsed = variables.safeParse(given);
+  const wrong = [
+    ...(parsed.error?.issues ?? []).map(({ path, message }) => ({ name: path.join('.'), message })),
+    ...checks.flatMap((check) => check(given)),
+  ];
+  if (parsed.success && wrong.length === 0) return parsed.data;
+  const lines = wrong.map(({ name, message }) => `  ${name}: ${message}`);
   throw new ConfigError(`the configuration cannot be used:\n${lines.join('\n')}`);
 }

@@ -1,4 +1,4 @@
-import { condition, setHandler } from '@temporalio/workflow';
+import { CancellationScope, condition, isCancellation, setHandler, sleep } from '@temporalio/workflow';
 import { evidenceArrived, planChanged } from './messages.ts';
 
 /** Which bells have been rung and not been looked at yet. Handlers only set a flag; the phases do the work. */
@@ -10,10 +10,10 @@ export interface Bells {
 }
 
 /**
- * A run that heard this many bells starts a new one at its next edge: each costs about twelve events (signal, task,
- * cancelled timer, a look at the plan), and a run shall stay readable.
+ * A run that heard this many bells starts a new one at its next edge, so that it stays readable. A bell costs five events
+ * (signal, task, a look at the plan), and two more where it moves what is waited for.
  */
-export const BELLS_PER_RUN = 8;
+export const BELLS_PER_RUN = 20;
 
 export function hearBells(): Bells {
   const bells: Bells = { plan: false, evidence: false, count: 0 };
@@ -28,10 +28,44 @@ export function hearBells(): Bells {
   return bells;
 }
 
-/** Waits until `untilMs` or until `rung` is true. The bell stays set. */
-export async function waitUntil(untilMs: number, rung: () => boolean, summary: string): Promise<void> {
-  const left = untilMs - Date.now();
-  // A condition starts its timer even when it holds already, and one of zero writes a marker into the history.
-  if (left <= 0 || rung()) return;
-  await condition(rung, left, { summary });
+/** Waits for an instant, or for a bell. */
+export interface Alarm {
+  /** Returns at `untilMs`, or as soon as `rung` is true. The bell stays set. */
+  until(untilMs: number, rung: () => boolean, summary: string): Promise<void>;
+}
+
+interface Timer {
+  atMs: number;
+  scope: CancellationScope;
+  rang: boolean;
+}
+
+/** The timer outlives a bell: whoever waits for the same instant again waits for the same timer, which costs nothing. */
+export function createAlarm(): Alarm {
+  let timer: Timer | null = null;
+  return {
+    async until(untilMs, rung, summary) {
+      const left = untilMs - Date.now();
+      if (left <= 0 || rung()) return;
+      if (timer === null || timer.rang || timer.atMs !== untilMs) {
+        timer?.scope.cancel();
+        timer = startTimer(untilMs, left, summary);
+      }
+      const waitedFor = timer;
+      await condition(() => waitedFor.rang || rung());
+    },
+  };
+}
+
+function startTimer(atMs: number, left: number, summary: string): Timer {
+  const timer: Timer = { atMs, scope: new CancellationScope(), rang: false };
+  timer.scope
+    .run(() => sleep(left, { summary }))
+    .then(() => {
+      timer.rang = true;
+    })
+    .catch((error: unknown) => {
+      if (!isCancellation(error)) throw error;
+    });
+  return timer;
 }

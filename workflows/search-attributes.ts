@@ -9,6 +9,10 @@ export const attributesForPhase = (phase: Phase): SearchAttributePair[] =>
     .typedSearchAttributes.updateCopy([{ key: PHASE, value: phase }])
     .getAll();
 
+/** Says which phase follows in this same run, or that none does. */
+export const showPhase = (phase: Phase | 'settled'): void =>
+  upsertSearchAttributes([{ key: PHASE, value: phase }]);
+
 /** Says when the class starts, if that has changed. */
 export function showStart(startMs: number): void {
   if (workflowInfo().typedSearchAttributes.get(START)?.getTime() === startMs) return;

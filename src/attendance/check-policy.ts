@@ -33,6 +33,13 @@ export function checkPolicyDefinition(definition: PolicyDefinition): PolicyProbl
   if (definition.name.trim() === '' || definition.name.length > 100) {
     problems.push({ field: 'name', message: 'must be a name of 1 to 100 characters' });
   }
+  if (isPreset(definition.name)) {
+    const own = JSON.stringify(`${definition.name}-2`);
+    problems.push({
+      field: 'name',
+      message: `is that of a preset, which holds since ever; give the policy another name, such as ${own}`,
+    });
+  }
   if (!isPreset(definition.preset)) {
     problems.push({
       field: 'preset',

@@ -59,6 +59,11 @@ describe('the beginning of a connection', () => {
       { sweeps: [sweep(2 * MIN, [], { connections: [listing(AMAL, MIN, null)] })] },
       MIN,
     ],
+    [
+      'is what a listing tells also when it came while the listing was made',
+      { sweeps: [sweep(2 * MIN, [], { connections: [listing(AMAL, 2 * MIN + SEC, null)] })] },
+      2 * MIN + SEC,
+    ],
   ];
   test.each(rules)('%s', (_, facts, begin) => {
     expect(found(facts)).toEqual([[begin, expect.anything(), expect.anything()]]);
@@ -226,6 +231,18 @@ describe('the end of a connection without a left', () => {
       4 * MIN,
       'inferred',
     ],
+    [
+      'is not before its beginning, where it came while the last listing was made',
+      { sweeps: [sweep(-SEC, [], { connections: [listing(AMAL, 0, null)] })] },
+      0,
+      'open',
+    ],
+    [
+      'covers the window when it came after its end, while the listing was made',
+      { events: [joined], sweeps: [sweep(HOUR - SEC, [], { connections: [listing(AMAL, HOUR, null)] })] },
+      HOUR,
+      'told',
+    ],
     ['is open without a bound', { events: [joined, seen(MIN)] }, MIN, 'open'],
   ];
   test.each(rules)('%s', (_, facts, end, mark) => {
@@ -235,6 +252,33 @@ describe('the end of a connection without a left', () => {
   test('for Meet a sweep that does not list it is no bound', () => {
     const events = [event('joined', AMAL, 0, { source: 'meet' })];
     expect(found({ events, sweeps: [sweep(2 * MIN, [], { source: 'meet' })] })).toEqual([[0, 0, 'open']]);
+  });
+
+  test('one more sighting in another instance, or in none, takes no time away', () => {
+    const closedIn = (room: string | null, ms: number) =>
+      event('room_closed', AMAL, ms, { connection: null, identity: null, room });
+    const events = [joined, closed(4 * MIN), closedIn('room-2', 2 * MIN), closedIn('room-3', HOUR)];
+    expect(found({ events })).toEqual([[0, 4 * MIN, 'inferred']]);
+    for (const room of ['room-2', 'room-3', null]) {
+      const more = [...events, event('seen', AMAL, SEC, { room })];
+      expect(found({ events: more })).toEqual([[0, 4 * MIN, 'inferred']]);
+    }
+    const nowhere = [event('joined', AMAL, 0, { room: null }), closedIn(null, 4 * MIN)];
+    expect(found({ events: [...nowhere, seen(SEC)] })).toEqual([[0, 4 * MIN, 'inferred']]);
+    const swept = { events: [...events, event('seen', AMAL, SEC, { room: 'room-2' })] };
+    expect(found({ ...swept, sweeps: [sweep(3 * MIN)] })).toEqual([[0, 2 * MIN, 'inferred']]);
+  });
+
+  test('of two closings told at one instant the event is behind the record, and a removal goes first', () => {
+    const at = { connection: null, identity: null };
+    const told = closed(4 * MIN);
+    const listed = sweep(5 * MIN, [], { rooms: [{ room: 'room-1', startMs: S, endMs: S + 4 * MIN }] });
+    expect(record({ events: [joined, told], sweeps: [listed] }).eventIds).toEqual([joined.id, told.id]);
+    const deleted = event('room_closed', AMAL, 4 * MIN, { ...at, reason: 'ROOM_DELETED' });
+    const back = stay(AMAL, 4 * MIN + 30 * SEC, 6 * MIN);
+    const facts = { events: [joined, told, deleted, ...back], sweeps: [listed] };
+    expect(record(facts).bridgedSeconds).toBe(0);
+    expect(record({ ...facts, events: [...facts.events, seen(4 * MIN)] }).bridgedSeconds).toBe(0);
   });
 
   test.each([

@@ -23,7 +23,7 @@ export interface Connection {
   connected: boolean;
   /** It ended because somebody removed the participant or deleted the room. */
   removed: boolean;
-  /** No joined told of it: it was found by listing the room. */
+  /** No event tells of its beginning: it was found by listing the room. */
   onlyListed: boolean;
   /** Spans of heartbeats, first to last. */
   heartbeats: Interval[];
@@ -82,7 +82,7 @@ function conclude(trace: Trace, around: Surroundings): Connection | null {
     who: trace.who,
     beginMs,
     connected: false,
-    onlyListed: lives.length > 0 && lives.every((sign) => sign.event === null),
+    onlyListed: beginMs !== null && !trace.signs.some(tellsOfBeginning),
     heartbeats: lives
       .filter((sign) => sign.heartbeat)
       .map((sign) => ({ startMs: sign.atMs, endMs: sign.untilMs })),
@@ -148,6 +148,11 @@ function beginning(signs: readonly Sign[], lives: readonly Sign[]): number | nul
     }
   }
   return Number.isFinite(beginMs) ? beginMs : null;
+}
+
+/** Does an event show, or say, when it was there first? */
+function tellsOfBeginning({ event, kind, joinedAtMs }: Sign): boolean {
+  return event !== null && (kind === 'life' || joinedAtMs !== null);
 }
 
 /** The room instances it was in; a sign that names none is in the one that has no name. */

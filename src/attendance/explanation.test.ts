@@ -83,6 +83,12 @@ describe('an explanation says', () => {
       'more than 15 min late, and activity of 33.33 % is below 40 %, so absent.',
     );
     says({ policy: policy('astegni'), events: stay(AMAL, 0, HOUR) }, 'presence takes the place of activity');
+    const board = { source: 'whiteboard' };
+    const drawing = [
+      event('heartbeat', AMAL, 10 * MIN, { untilMs: S + 40 * MIN, ...board }),
+      event('left', AMAL, 40 * MIN, board),
+    ];
+    says({ policy: policy('astegni'), events: drawing }, 'First active at 09:10:00, 10 min after the start');
   });
 
   test('that a stay was too short, and that a removal is not bridged', () => {
@@ -108,6 +114,11 @@ describe('an explanation says', () => {
       'After 09:01:00 (livekit) nothing shows whether the connection went on.',
       'Not certain, because the time that nothing is known about could add to it.',
       'Known: at least 0 minutes.',
+    );
+    says(
+      { events: [...stay(AMAL, 0, MIN), event('joined', AMAL, 30 * MIN)] },
+      'presence of 1.67 % is below 10 %, so absent, as far as is known.',
+      'Known: at least 1 minute.',
     );
     says({ events: [event('left', AMAL, MIN)] }, 'A leaving at 09:01:00 (livekit) has no known beginning.');
   });

@@ -2,7 +2,7 @@ import type { Connection } from './connections.ts';
 import { gaps, total } from './intervals.ts';
 import type { Policy } from './policy.ts';
 import type { Roll, RosterPerson } from './roll.ts';
-import { percentage } from './shares.ts';
+import { percentage, wholeMinutes } from './shares.ts';
 import type { Verdict } from './status.ts';
 import type { Doubt } from './unknown.ts';
 import { clock, day, few, length } from './words.ts';
@@ -29,7 +29,7 @@ export function explain(person: RosterPerson, roll: Roll, findings: Findings): s
     ...endWords(findings.telling, roll),
     ...presenceWords(person, roll),
     ...latenessWords(person, roll),
-    ...ruleWords(person, roll, findings.verdict),
+    ...ruleWords(person, roll, findings),
     ...doubtWords(person, roll, findings),
   ];
 }
@@ -112,19 +112,25 @@ function presenceWords({ presence, activity, figures }: RosterPerson, roll: Roll
   return words;
 }
 
-function latenessWords({ figures }: RosterPerson, { facts, lesson }: Roll): string[] {
+function latenessWords({ figures, presence }: RosterPerson, { facts, lesson }: Roll): string[] {
   const { latenessMs } = figures;
   if (latenessMs === null || latenessMs === 0) return [];
   const at = clock(lesson.startMs + latenessMs, lesson.startMs);
   const { lateAfterMs } = facts.policy;
+  // Under astegni somebody without presence is as late as the first activity.
+  const first = presence.counted.length > 0 ? 'counted' : 'active';
   return [
-    `First counted at ${at}, ${length(latenessMs)} after the start: ${
+    `First ${first} at ${at}, ${length(latenessMs)} after the start: ${
       latenessMs > lateAfterMs ? 'late, because that is' : 'not late, because that is not'
     } more than ${length(lateAfterMs)}.`,
   ];
 }
 
-function ruleWords({ figures }: RosterPerson, { facts }: Roll, { status, reason }: Verdict): string[] {
+function ruleWords(
+  { figures }: RosterPerson,
+  { facts }: Roll,
+  { verdict: { status, reason }, doubts }: Findings,
+): string[] {
   const { policy } = facts;
   const astegni = policy.preset === 'astegni';
   const what = astegni ? 'activity' : 'presence';
@@ -143,8 +149,9 @@ function ruleWords({ figures }: RosterPerson, { facts }: Roll, { status, reason 
       : `${what} of ${share} % is above ${policy.partialUpToPercent} %, and not late`,
     enough_although_late: `late, but ${what} of ${share} % is above ${policy.presentAbovePercent} %`,
   }[reason];
+  const sofar = doubts.length === 0 ? '' : ', as far as is known';
   return [
-    `By the policy ${policy.name} (${policy.preset}, version ${policy.version}): ${why}, so ${status}.`,
+    `By the policy ${policy.name} (${policy.preset}, version ${policy.version}): ${why}, so ${status}${sofar}.`,
   ];
 }
 
@@ -165,7 +172,10 @@ function doubtWords({ presence }: RosterPerson, roll: Roll, { doubts }: Findings
       words.push('Not certain, because somebody was there who has not been matched with a person yet.');
     }
   }
-  if (doubts.length > 0) words.push(`Known: at least ${Math.floor(presence.presenceMs / 60_000)} minutes.`);
+  if (doubts.length > 0) {
+    const minutes = wholeMinutes(presence.presenceMs);
+    words.push(`Known: at least ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}.`);
+  }
   for (const gap of roll.completeness.gaps) {
     if (gap.about === 'everybody') words.push(`Missing: ${gap.message}.`);
   }

@@ -119,6 +119,15 @@ describe('heard', () => {
     ]);
   });
 
+  test('a merged span of heartbeats is heard throughout', () => {
+    const beats = (from: number, to: number) => event('heartbeat', AMAL, from, { untilMs: S + to });
+    expect(missing({ events: [beats(10 * MIN, 50 * MIN)], sweeps: [end] })).toEqual([]);
+    expect(missing({ events: [beats(10 * MIN, 50 * MIN - 1)], sweeps: [end] })).toEqual([
+      'livekit_not_heard',
+    ]);
+    expect(missing({ events: [beats(-MIN, 2 * HOUR)], sweeps: [end] })).toEqual([]);
+  });
+
   test('sweeps that failed are not', () => {
     const failed = swept(10 * MIN, HOUR - 1, 10 * MIN).map((one) => ({ ...one, ok: false }));
     expect(missing({ sweeps: [...failed, end] })).toEqual(['livekit_not_heard']);
@@ -182,6 +191,12 @@ describe('a log that is whole in itself', () => {
 
   test('is not one when a sweep lists somebody of whom it knows nothing', () => {
     expect(missing({ events: whole, sweeps: [sweep(MIN, ['stranger'])] })).toEqual(['livekit_not_heard']);
+  });
+
+  test('is one when a sweep lists somebody of whom only the left told, with the joined that was lost', () => {
+    const told = [opened(-MIN), event('left', AMAL, HOUR, { joinedAtMs: S }), closed(HOUR)];
+    expect(missing({ events: told, sweeps: [sweep(MIN, [AMAL])] })).toEqual([]);
+    expect(record({ sources: [], events: told, sweeps: [sweep(MIN, [AMAL])] }).flags).toEqual([]);
   });
 
   test('machines are no humans, but their joined wants its left too', () => {

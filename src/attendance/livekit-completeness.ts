@@ -76,18 +76,27 @@ function sweptAtTheEnd({ facts, window }: Evidence): boolean {
   );
 }
 
-/** The longest part of `[S, E)` without a sweep or an event is at most five checks, and not the whole of it. */
+/**
+ * The longest part of `[S, E)` without a sweep or an event is at most five checks, and not the whole of it. In a merged
+ * span of heartbeats there is no silence.
+ */
 function heard({ facts }: Evidence, events: readonly EvidenceEvent[]): boolean {
   const { startMs, endMs } = facts;
-  const instants = events.map((event) => event.atMs);
-  for (const sweep of facts.sweeps) if (sweep.source === 'livekit' && sweep.ok) instants.push(sweep.atMs);
-  const within = instants.filter((ms) => ms >= startMs && ms < endMs).sort((a, b) => a - b);
+  const spans = events.map(({ atMs, untilMs }) => ({
+    startMs: atMs,
+    endMs: Math.max(atMs, untilMs ?? atMs),
+  }));
+  for (const { source, ok, atMs } of facts.sweeps) {
+    if (source === 'livekit' && ok) spans.push({ startMs: atMs, endMs: atMs });
+  }
+  const within = spans.filter((span) => span.endMs >= startMs && span.startMs < endMs);
   if (within.length === 0) return false;
+  within.sort((a, b) => a.startMs - b.startMs);
   let longestMs = 0;
-  let previousMs = startMs;
-  for (const ms of [...within, endMs]) {
-    longestMs = Math.max(longestMs, ms - previousMs);
-    previousMs = ms;
+  let heardUntilMs = startMs;
+  for (const span of [...within, { startMs: endMs, endMs }]) {
+    longestMs = Math.max(longestMs, span.startMs - heardUntilMs);
+    heardUntilMs = Math.max(heardUntilMs, span.endMs);
   }
   return longestMs <= 5 * facts.verifyMs;
 }

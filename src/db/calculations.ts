@@ -22,12 +22,13 @@ export interface StoredCalculation {
 
 const digest = (canonical: string): string => createHash('sha256').update(canonical).digest('hex');
 
-/** Provisional figures before the first calculation: who is in, and for how long, at `nowMs`. */
+/** Provisional figures before the first calculation: who is in, and for how long, at `nowMs` or when it was cancelled. */
 export async function calculateLive(tx: Tx, ref: ClassRef, nowMs: number): Promise<ClassAttendance> {
   const { row, session } = await readClass(tx, ref);
   const policy = await policyOf(tx, row);
   const facts = await readClassFacts(tx, ref, { row, session, policy });
-  return calculateAttendance(facts, { kind: 'live', nowMs }, digest);
+  const atMs = Math.min(nowMs, row.cancelledAt?.getTime() ?? nowMs);
+  return calculateAttendance(facts, { kind: 'live', nowMs: atMs }, digest);
 }
 
 /**

@@ -4,9 +4,10 @@ import { type Phase, phaseOf } from './class-phase.ts';
 import { type ClassView, viewClass } from './classes.ts';
 import type { ClassRef, Tx } from './client.ts';
 import { openAt } from './plans.ts';
-import { PolicyNotFound, policyOf } from './policy-in-force.ts';
+import { PolicyNotFound, policyDateOf, policyOf } from './policy-in-force.ts';
 import { type Roster, writeRoster } from './rosters.ts';
 import { classes } from './schema.ts';
+import { readTenant } from './tenants.ts';
 
 export interface ClassChange {
   startMs?: number | undefined;
@@ -47,7 +48,11 @@ export async function changeClass(
     return { kind: 'invalid', field, message: 'the teacher of a class must not be one of its students' };
   }
   const { row } = view;
-  if (!(await policyHolds(tx, { ...row, startAt: new Date(times.startMs) }))) {
+  const policyDate =
+    times.startMs === row.startAt.getTime()
+      ? row.policyDate
+      : policyDateOf(times.startMs, (await readTenant(tx, ref.tenantId)).timeZone);
+  if (!(await policyHolds(tx, { ...row, policyDate }))) {
     return {
       kind: 'invalid',
       field: 'start_time',
@@ -65,6 +70,7 @@ export async function changeClass(
     .update(classes)
     .set({
       subject,
+      policyDate,
       startAt: new Date(times.startMs),
       endAt: new Date(times.endMs),
       planVersion,

@@ -1,6 +1,7 @@
 /**
  * The way to the database. Every statement about a tenant runs inside {@link inTenant}: a transaction in which
- * PostgreSQL itself hides the rows of everybody else. The pool works as `rollcall_app`, which owns nothing.
+ * PostgreSQL itself hides the rows of everybody else. The pool works as `rollcall_app`, which owns nothing; what it logs
+ * in as should own nothing either (service-login.ts), or one `SET ROLE NONE` would lift all of this.
  */
 import { sql } from 'drizzle-orm';
 import { drizzle, type PostgresJsDatabase, type PostgresJsTransaction } from 'drizzle-orm/postgres-js';
@@ -52,10 +53,15 @@ export async function inTenant<T>(db: Database, tenantId: string, work: (tx: Tx)
 export class DatabaseUnavailable extends Error {
   readonly code = 'database_unavailable';
   constructor(cause: unknown) {
-    super(`the database cannot be reached: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+    super(`the database cannot be reached: ${reasonOf(cause)}`, { cause });
   }
+}
+
+/** Where a name has several addresses Node tries each, and its AggregateError of all has no message. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  if (cause instanceof AggregateError && cause.message === '') return cause.errors.map(reasonOf).join(', ');
+  return cause.message;
 }
 
 const CONNECTION_CODES = new Set([
@@ -74,7 +80,8 @@ const CONNECTION_CODES = new Set([
   '57P03', // cannot_connect_now
 ]);
 
-function databaseUnavailable(error: unknown): DatabaseUnavailable | null {
+/** What `error` is, when it comes from a PostgreSQL that is not there. */
+export function databaseUnavailable(error: unknown): DatabaseUnavailable | null {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (cause instanceof DatabaseUnavailable) return cause;
     const code = 'code' in cause ? String(cause.code) : '';

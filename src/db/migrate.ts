@@ -1,17 +1,26 @@
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate as runMigrations } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
+import { databaseUnavailable } from './client.ts';
+import { ensureServiceLogin } from './service-login.ts';
 
 const MIGRATIONS = new URL('../../drizzle', import.meta.url).pathname;
 /** Any constant: two servers that start together must not migrate at once. */
 const LOCK = 7_265_443_100n;
 
-/** Brings the database up to date. Runs as the owner of the tables, the login in `ownerUrl`. */
-export async function migrate(ownerUrl: string): Promise<void> {
-  const client = postgres(ownerUrl, { max: 1, onnotice: () => {} });
+/**
+ * Brings the database up to date, as the owner of the tables, and then makes the login of server and worker.
+ * @param ownerUrl the owner's login
+ * @param serviceUrl names the other login and its password; none is made when it is left out
+ */
+export async function migrate(ownerUrl: string, serviceUrl?: string): Promise<void> {
+  const client = postgres(ownerUrl, { max: 1, connect_timeout: 10, onnotice: () => {} });
   try {
     await client`select pg_advisory_lock(${LOCK.toString()})`;
     await runMigrations(drizzle(client), { migrationsFolder: MIGRATIONS });
+    if (serviceUrl !== undefined) await ensureServiceLogin(client, serviceUrl);
+  } catch (error) {
+    throw databaseUnavailable(error) ?? error;
   } finally {
     await client.end({ timeout: 5 });
   }

@@ -141,7 +141,7 @@ export function openAt(classId: string, startMs: number, leadMs: number): number
 export function nextLookAt(plan: ClassPlan, nowMs: number): number | null {
   if (plan.status === 'scheduled') return plan.openAtMs;
   if (plan.status !== 'open') return null;
-  if (nowMs < plan.startMs) return plan.startMs;
+  if (nowMs < plan.startMs && plan.checkMs !== null) return plan.startMs;
   const edgeMs = nowMs < plan.endMs ? plan.endMs : plan.windowEndMs;
   return Math.min(nowMs + (plan.checkMs ?? Number.POSITIVE_INFINITY), edgeMs);
 }

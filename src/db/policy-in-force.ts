@@ -1,11 +1,19 @@
-/** Which policy, in which version, judges a class: the one in force at its start, in the tenant's zone (product §5). */
+/**
+ * Which policy, in which version, judges a class: the one in force at its start, in the tenant's zone (product §5). The
+ * day is kept with the class, so that a tenant that changes its zone does not change what its classes are held to.
+ */
 import { and, eq } from 'drizzle-orm';
 import { DateTime } from 'luxon';
 import { isPreset, type Policy, PRESETS, policyFromDefinition, resolvePolicy } from '../attendance/policy.ts';
 import type { Tx } from './client.ts';
-import { type classes, policies, tenants } from './schema.ts';
+import { type classes, policies } from './schema.ts';
 
-type PolicyOfClass = Pick<typeof classes.$inferSelect, 'tenantId' | 'policy' | 'policyVersion' | 'startAt'>;
+type PolicyOfClass = Pick<typeof classes.$inferSelect, 'tenantId' | 'policy' | 'policyVersion' | 'policyDate'>;
+
+/** The day that an instant has in a zone, `YYYY-MM-DD`. */
+export function policyDateOf(startMs: number, zone: string): string {
+  return DateTime.fromMillis(startMs, { zone }).toFormat('yyyy-MM-dd');
+}
 
 /** A class names a policy, or a version of one, that its tenant does not have. */
 export class PolicyNotFound extends Error {
@@ -24,12 +32,7 @@ export async function policyOf(tx: Tx, row: PolicyOfClass, version = row.policyV
     if (version === 0 && isPreset(row.policy)) return PRESETS[row.policy];
     throw new PolicyNotFound(`policy "${row.policy}" has no version ${version}`);
   }
-  const [tenant] = await tx
-    .select({ zone: tenants.timeZone })
-    .from(tenants)
-    .where(eq(tenants.tenantId, row.tenantId));
-  const localDate = DateTime.fromJSDate(row.startAt, { zone: tenant?.zone ?? 'UTC' }).toFormat('yyyy-MM-dd');
-  const policy = resolvePolicy(row.policy, localDate, versions);
-  if (!policy) throw new PolicyNotFound(`policy "${row.policy}" does not hold yet on ${localDate}`);
+  const policy = resolvePolicy(row.policy, row.policyDate, versions);
+  if (!policy) throw new PolicyNotFound(`policy "${row.policy}" does not hold yet on ${row.policyDate}`);
   return policy;
 }

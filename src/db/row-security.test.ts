@@ -49,6 +49,7 @@ async function fill(tx: Tx, tenantId: string, classId: string): Promise<void> {
     roomName: null,
     policy: 'itqan',
     timeZone: 'UTC',
+    policyDate: '2026-01-01',
     openLeadSeconds: 60,
     pollSeconds: 180,
     verifySeconds: 120,

@@ -1,8 +1,10 @@
 import { and, eq, isNotNull } from 'drizzle-orm';
+import { type AskedFor, type Difference, differencesOf } from './class-request.ts';
 import { type ClassView, viewClass } from './classes.ts';
 import type { ClassRef, Tx } from './client.ts';
 import type { ClassRow } from './plans.ts';
 import { type Roster, writeRoster } from './rosters.ts';
+import { meetingUriOf } from './meeting-uri.ts';
 import { classes, sessions } from './schema.ts';
 
 /** A class as it was asked for, with what the request left out filled in. */
@@ -18,6 +20,8 @@ export interface ClassRequest extends Roster {
   roomName: string | null;
   policy: string;
   timeZone: string;
+  /** The day of the start in the tenant's zone, `YYYY-MM-DD`. */
+  policyDate: string;
   openLeadSeconds: number;
   pollSeconds: number;
   verifySeconds: number;
@@ -25,18 +29,6 @@ export interface ClassRequest extends Roster {
   scheduledAtMs: number;
   /** Under the names of the API, to be compared with a later request of the same `external_id`. */
   asked: AskedFor;
-}
-
-export interface AskedFor {
-  fields: Record<string, unknown>;
-  /** The fields that the request left to the defaults; they may change without making it another request. */
-  defaulted: string[];
-}
-
-interface Difference {
-  field: string;
-  existing: unknown;
-  requested: unknown;
 }
 
 export type Scheduled =
@@ -56,22 +48,9 @@ export async function findScheduled(
     .from(classes)
     .where(and(eq(classes.tenantId, tenantId), eq(classes.externalId, externalId)));
   if (!found) return null;
-  const differences = compare(found.request as unknown as AskedFor, asked);
+  const differences = differencesOf(found.request, asked);
   if (differences.length > 0) return { kind: 'different', classId: found.id, differences };
   return { kind: 'same', view: await viewClass(tx, { tenantId, classId: found.id }) };
-}
-
-function compare(existing: AskedFor, requested: AskedFor): Difference[] {
-  const left = (asked: AskedFor, field: string) => asked.defaulted.includes(field);
-  return Object.keys({ ...existing.fields, ...requested.fields })
-    .sort()
-    .map((field) => ({
-      field,
-      existing: existing.fields[field] ?? null,
-      requested: requested.fields[field] ?? null,
-    }))
-    .filter((one) => JSON.stringify(one.existing) !== JSON.stringify(one.requested))
-    .filter(({ field }) => !(left(existing, field) && left(requested, field)));
 }
 
 /**
@@ -87,12 +66,13 @@ export async function scheduleClass(tx: Tx, tenantId: string, request: ClassRequ
       tenantId,
       id: classId,
       externalId,
-      request: { ...asked },
+      request: asked,
       subject: request.subject,
       sessionType: request.sessionType,
       provider: request.provider,
       policy: request.policy,
       timeZone: request.timeZone,
+      policyDate: request.policyDate,
       startAt: new Date(request.startMs),
       endAt: new Date(request.endMs),
       openLeadSeconds: request.openLeadSeconds,
@@ -116,7 +96,7 @@ export async function scheduleClass(tx: Tx, tenantId: string, request: ClassRequ
     tenantId,
     classId,
     meetingCode,
-    meetingUri: meetingCode === null ? null : `https://meet.google.com/${meetingCode}`,
+    meetingUri: meetingUriOf(meetingCode),
     roomName,
   });
   await writeRoster(tx, ref, request);

@@ -22,6 +22,7 @@ import {
 import type { ListedConnection, ListedRoom } from '../attendance/facts.ts';
 import type { PolicyDefinition } from '../attendance/policy.ts';
 import type { Missing, PersonAttendance, Stay } from '../attendance/record.ts';
+import type { AskedFor } from './class-request.ts';
 
 /** Milliseconds, as everywhere in Rollcall. */
 const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
@@ -75,8 +76,8 @@ export const classes = pgTable(
     tenantId: tenantId(),
     id: uuid('id').notNull().defaultRandom(),
     externalId: text('external_id'),
-    /** The request that made the class, canonical: the same `external_id` must ask for the same. */
-    request: jsonb('request').$type<Record<string, unknown>>().notNull(),
+    /** The request that would make the class as it is, canonical: the same `external_id` must ask for the same. */
+    request: jsonb('request').$type<AskedFor>().notNull(),
     subject: text('subject').notNull(),
     sessionType: text('session_type').notNull(),
     provider: text('provider').$type<'meet' | 'livekit' | 'whiteboard'>().notNull(),
@@ -84,6 +85,8 @@ export const classes = pgTable(
     /** The version in force at the start, fixed by the first calculation; null until then. */
     policyVersion: integer('policy_version'),
     timeZone: text('time_zone').notNull(),
+    /** The day of the start, `YYYY-MM-DD`, in the tenant's zone as it was when the class was scheduled or last moved. */
+    policyDate: text('policy_date').notNull(),
     startAt: instant('start_at').notNull(),
     endAt: instant('end_at').notNull(),
     /** Stored status. `active` is never stored: it is `open` once the clock has passed the start. */
@@ -148,12 +151,15 @@ export const sessions = pgTable(
     meetingCode: text('meeting_code'),
     meetingUri: text('meeting_uri'),
     roomName: text('room_name'),
+    /** Whoever Google knows as the organizer of the space, who alone may read its records. */
+    organizerPersonId: uuid('organizer_person_id'),
     closedAt: instant('closed_at'),
     createdAt: instant('created_at').notNull().defaultNow(),
   },
   (t) => [
     primaryKey({ columns: [t.tenantId, t.classId] }),
     foreignKey({ columns: [t.tenantId, t.classId], foreignColumns: [classes.tenantId, classes.id] }),
+    foreignKey({ columns: [t.tenantId, t.organizerPersonId], foreignColumns: [people.tenantId, people.id] }),
     index('sessions_space').on(t.tenantId, t.spaceName),
   ],
 );

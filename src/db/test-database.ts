@@ -9,7 +9,9 @@ export const TEMPLATE = 'rollcall_template';
 export interface TestDatabase {
   /** As the owner of the tables. */
   ownerUrl: string;
-  /** As the app role. */
+  /** The login of server and worker, which owns nothing. */
+  serviceUrl: string;
+  /** As server and worker: that login, in the app role. */
   db: Database;
   drop(): Promise<void>;
 }
@@ -20,10 +22,12 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
   const server = postgres(serverUrl, { max: 1, onnotice: () => {} });
   await server`create database ${server(name)} template ${server(TEMPLATE)}`;
-  const ownerUrl = Object.assign(new URL(serverUrl), { pathname: `/${name}` }).href;
-  const db = openDatabase(ownerUrl, 'rollcall-test');
+  const inIt = (url: string) => Object.assign(new URL(url), { pathname: `/${name}` }).href;
+  const serviceUrl = inIt(inject('postgresServiceUrl'));
+  const db = openDatabase(serviceUrl, 'rollcall-test');
   return {
-    ownerUrl,
+    ownerUrl: inIt(serverUrl),
+    serviceUrl,
     db,
     async drop() {
       await db.close();

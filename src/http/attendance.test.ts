@@ -145,6 +145,90 @@ describe('attendance', () => {
   });
 });
 
+describe('the policy of a class', () => {
+  const policy = { name: 'autumn', preset: 'itqan', effective_from: '2026-09-07' };
+  const version = async (): Promise<Json> => (await attendance()).body.records[0].policy.version;
+  beforeAll(() => app.call('POST', '/api/policies', { body: policy }));
+  const inZone = (zone: string) => app.call('PATCH', '/api/tenant', { body: { time_zone: zone } });
+
+  test('is that of the day on which the class was scheduled, whatever zone the tenant takes later', async () => {
+    id = (await app.call('POST', '/api/schedule/class', { body: lesson({ policy: 'autumn' }) })).body.class_id;
+    await inZone('Pacific/Honolulu');
+    expect(await version()).toBe(1);
+    const patch = (body: unknown) => app.call('PATCH', `/api/classes/${id}`, { body });
+    expect((await patch({ subject: 'Geometry' })).status).toBe(200);
+    // Half an hour later it is still the day before in Hawaii.
+    const moved = await patch({ start_time: at(START_MS + 30 * MINUTE_MS) });
+    expect([moved.status, moved.body.errors?.[0].field]).toEqual([422, 'start_time']);
+    expect((await patch({ start_time: at(START_MS + 60 * MINUTE_MS) })).status).toBe(200);
+    await inZone('UTC');
+    expect(await app.owner`select policy_date from classes where id = ${id}`).toMatchObject([
+      { policy_date: '2026-09-07' },
+    ]);
+  });
+
+  test('that is not there is a conflict and nothing worse', async () => {
+    await app.owner`update classes set policy = 'lost' where id = ${id}`;
+    const { status, body } = await attendance();
+    expect([status, body.type]).toEqual([409, 'https://rollcall.dev/problems/conflict']);
+    expect(body.detail).toContain('policy "lost"');
+  });
+});
+
+describe('calculating now', () => {
+  const complete = (users: string[]) =>
+    app.call('POST', `/api/classes/${id}/events`, {
+      body: {
+        source: 'zoom',
+        complete: true,
+        events: users.map((email) => ({
+          source_event_id: `a${next++}`,
+          kind: 'left',
+          at: at(START_MS),
+          email,
+          connection_id: email,
+        })),
+      },
+    });
+  const recalculate = () => app.call('POST', `/api/classes/${id}/recalculate`);
+  beforeEach(async () => {
+    app.clock.nowMs = END_MS + 10 * MINUTE_MS;
+    await app.owner`update classes set status = 'reconciling' where id = ${id}`;
+    app.temporal.calls.length = 0;
+  });
+
+  test('rings a class that waits and from which nothing is missing any more, once a minute', async () => {
+    await recalculate();
+    expect(app.temporal.calls).toEqual([]);
+    await complete([]);
+    app.temporal.calls.length = 0;
+    app.clock.nowMs += MINUTE_MS;
+    expect((await recalculate()).body.missing).toEqual([]);
+    await recalculate();
+    expect(app.temporal.calls).toEqual([`evidence school/${id}`]);
+  });
+
+  test('rings no class that is settled', async () => {
+    await complete([]);
+    app.temporal.calls.length = 0;
+    app.clock.nowMs += MINUTE_MS;
+    await app.owner`update classes set status = 'completed', settled_at = now() where id = ${id}`;
+    expect((await recalculate()).body.missing).toEqual([]);
+    expect(app.temporal.calls).toEqual([]);
+  });
+});
+
+test('the figures of a cancelled class end with the cancelling', async () => {
+  app.clock.nowMs = START_MS + 10 * MINUTE_MS;
+  await evidence(amal, 'joined', START_MS);
+  await app.call('POST', `/api/classes/${id}/cancel`, { body: { reason: 'fire drill' } });
+  app.clock.nowMs = START_MS + 30 * MINUTE_MS;
+  const { body } = await attendance();
+  expect(body.records.find((one: Json) => one.email === amal.email)).toMatchObject({ present_seconds: 600 });
+  const logs = await app.call('GET', `/monitoring/attendance-logs?class_id=${id}`);
+  expect(logs.body.items).toMatchObject([{ user_email: amal.email, duration_seconds: 600 }]);
+});
+
 describe('attendance logs', () => {
   const logs = (query: string) => app.call('GET', `/monitoring/attendance-logs?${query}`);
 
@@ -230,6 +314,40 @@ describe('attendance logs', () => {
     } while (cursor !== '');
     expect(seen).toEqual(all);
     expect(seen.length).toBeGreaterThanOrEqual(8);
+  });
+
+  test('lead on to the last of many live classes, cancelled ones too', async () => {
+    const dana = { email: 'dana@school.example' };
+    const from = at(START_MS + 10_000 * MINUTE_MS);
+    for (let n = 0; n < 53; n++) {
+      app.clock.nowMs = HOUR_BEFORE_MS;
+      const start = START_MS + (10_000 + n) * MINUTE_MS;
+      const body = lesson({ start_time: at(start), student_emails: [amal.email, dana.email] });
+      id = (await app.call('POST', '/api/schedule/class', { body })).body.class_id;
+      app.clock.nowMs = start;
+      await evidence(n < 52 ? amal : dana, 'joined', start);
+    }
+    app.clock.nowMs += MINUTE_MS;
+    await app.call('POST', `/api/classes/${id}/cancel`, { body: { reason: 'snow' } });
+    const follow = async (query: string): Promise<Json[]> => {
+      const seen: Json[] = [];
+      let cursor = '';
+      do {
+        const { body } = await logs(`from=${from}&${query}${cursor}`);
+        seen.push(...body.items);
+        cursor = body.next_cursor === null ? '' : `&cursor=${body.next_cursor}`;
+      } while (cursor !== '');
+      return seen;
+    };
+    expect(await follow(`email=${dana.email}`)).toMatchObject([
+      { class_id: id, duration_seconds: 60, leave_time: null },
+    ]);
+    for (const limit of [7, 50, 200]) {
+      const seen = await follow(`limit=${limit}`);
+      expect(seen).toHaveLength(53);
+      expect(new Set(seen.map((one) => one.class_id)).size).toBe(53);
+    }
+    expect(await follow('status=absent')).toEqual([]);
   });
 
   test.each([

@@ -14,15 +14,12 @@ import { readClass } from '../db/plans.ts';
 import { PolicyNotFound, policyOf } from '../db/policy-in-force.ts';
 import { attendanceSchema, type RecordFrame, recordShape } from './attendance-shape.ts';
 import { STAFF } from './authentication.ts';
+import { wholeNumber } from './fields.ts';
 import { mustBeOwn } from './own-class.ts';
 import { invalid, notFound, Problem } from './problem.ts';
 import { change, read } from './route.ts';
 
-const versionNumber = z.coerce
-  .number('must be a whole number from 1')
-  .int('must be a whole number from 1')
-  .min(1, 'must be a whole number from 1')
-  .max(2_147_483_647, 'must be a whole number from 1');
+const versionNumber = wholeNumber(1, 2_147_483_647);
 
 const answers = { 200: { description: 'Who was there, and why it is so', schema: attendanceSchema } };
 
@@ -63,7 +60,7 @@ export const attendanceRoutes = [
       .optional()
       .meta({ id: 'Recalculate' }),
     answers,
-    async handle(tx, { ref, body, deps }) {
+    async handle(tx, { ref, body: given, deps }) {
       const found = await readClass(tx, ref, 'for update');
       const nowMs = deps.now();
       const phase = await phaseOf(tx, found, nowMs);
@@ -71,10 +68,17 @@ export const attendanceRoutes = [
       if (phase === 'ahead' || phase === 'active') {
         throw new Problem('conflict', 'the class has not ended; until then its attendance is pending');
       }
-      const policyVersion = body?.policy_version;
+      const policyVersion = given?.policy_version;
       try {
         const stored = await calculateClass(tx, ref, policyVersion === undefined ? {} : { policyVersion });
-        return { status: 200, body: await storedAttendance(tx, ref, stored, nowMs) };
+        const body = await storedAttendance(tx, ref, stored, nowMs);
+        // Its workflow waits for what is no longer missing, and may wait for hours.
+        const settles = found.row.status === 'reconciling' && stored.missing.length === 0;
+        return {
+          status: 200,
+          body,
+          ...(settles ? { afterCommit: await deps.evidenceBell.prepare(tx, ref) } : {}),
+        };
       } catch (error) {
         if (!(error instanceof PolicyNotFound)) throw error;
         throw invalid({ field: 'policy_version', message: `${error.message}; GET /api/policies lists them` });

@@ -185,11 +185,46 @@ describe('a body', () => {
   });
 });
 
+test('a body that is broken is named, with what is accepted', async () => {
+  for (const raw of ['{"subject": ', new Uint8Array([0x22, 0xff, 0x22])]) {
+    const { status, body } = await app.call('POST', '/api/schedule/class', { raw });
+    expect([status, body.errors]).toEqual([
+      400,
+      [{ field: 'body', message: expect.stringContaining('must be') }],
+    ]);
+  }
+});
+
+describe('a number in a query', () => {
+  const attendance = '/api/classes/00000000-0000-4000-8000-000000000000/attendance';
+  test.each(['0x1', '1e0', '1.0', '-1', '', '+1', '99999999999999999999', '1&version=2'])(
+    'is a plain whole number, unlike version=%s',
+    async (version) => {
+      const { status, body } = await app.call('GET', `${attendance}?version=${version}`);
+      expect([status, body.errors[0].field]).toEqual([422, 'version']);
+      expect(body.errors[0].message).toContain('must be a whole number from 1');
+    },
+  );
+
+  test('is described as a whole number', async () => {
+    const { body } = await app.call('GET', '/openapi.json');
+    const { parameters } = body.paths['/api/classes'].get;
+    expect(parameters.find((one: { name: string }) => one.name === 'limit').schema).toEqual({
+      type: 'integer',
+      minimum: 1,
+      maximum: 200,
+      default: 50,
+    });
+  });
+});
+
 describe('a cursor', () => {
   test.each([
     ['/api/sources', ['sources', 'a\0']],
     ['/api/policies', ['policies', '\ud800', 1]],
     ['/api/policies', ['policies', 'a', 3e9]],
+    ['/api/classes', ['classes', 8.64e15, '00000000-0000-4000-8000-000000000000']],
+    ['/api/classes/00000000-0000-4000-8000-000000000000/events', ['events', '9999999999999999999']],
     ['/api/identities', ['identities', -1, 'x']],
     ['/monitoring/attendance-logs', ['logs', 1, '00000000-0000-4000-8000-000000000000', 'x']],
   ])('of %s that was made up is refused: %j', async (path, made) => {

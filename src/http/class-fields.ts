@@ -14,6 +14,13 @@ export const studentEmails = z
     });
   });
 
+export const meetingCode = z
+  .string()
+  .regex(/^[a-z]{3}-[a-z]{4}-[a-z]{3}$/, 'must be the code of a Meet link, such as abc-mnop-xyz');
+
+export const ACCEPTED_POLICIES =
+  'accepted are itqan, astegni, musa and the policies of GET /api/policies that hold on that day';
+
 const LONGEST_SECONDS = 86_400;
 
 /** The three ways to say when a class ends. */

@@ -92,6 +92,26 @@ describe('reading', () => {
   });
 });
 
+test('a class belongs to the teacher who replaced another, and no longer to that one', async () => {
+  const id = await scheduled({ teacher_email: 'first@school.example' });
+  await patch(id, { teacher_email: 'second@school.example' });
+  const { body } = await app.call('GET', `/api/classes/${id}`);
+  const [second] = body.roster;
+  for (const [sub, found] of [
+    ['first@school.example', 404],
+    ['SECOND@School.Example', 200],
+    [second.person_id.toUpperCase(), 200],
+  ] as const) {
+    const teacher = await token({ sub, role: 'teacher' });
+    for (const path of ['', '/attendance']) {
+      const { status } = await app.call('GET', `/api/classes/${id}${path}`, { token: teacher });
+      expect([sub, path, status]).toEqual([sub, path, found]);
+    }
+    const listed = (await app.call('GET', '/api/classes', { token: teacher })).body.items;
+    expect(listed.map((one: Json) => one.class_id)).toEqual(found === 200 ? [id] : []);
+  }
+});
+
 describe('listing', () => {
   let other: string;
   beforeAll(async () => {
@@ -143,11 +163,20 @@ describe('listing', () => {
     ['limit=0', 'limit', 'from 1 to 200'],
     ['limit=201', 'limit', 'from 1 to 200'],
     ['limit=many', 'limit', 'number'],
+    ['limit=0x10', 'limit', 'whole number from 1 to 200'],
+    ['limit=1e1', 'limit', 'whole number from 1 to 200'],
+    ['limit=', 'limit', 'whole number from 1 to 200'],
+    ['limit=1&limit=2', 'limit', 'must be a whole number from 1 to 200, once'],
+    ['cursor=a&cursor=b', 'cursor', 'next_cursor'],
     ['cursor=nonsense', 'cursor', 'next_cursor'],
     [`cursor=${Buffer.from('["events","1"]').toString('base64url')}`, 'cursor', 'next_cursor'],
     [`cursor=${Buffer.from('["classes",9e99,"x"]').toString('base64url')}`, 'cursor', 'next_cursor'],
     ['status=asleep', 'status', 'active'],
     ['date=2026-02-30', 'date', 'YYYY-MM-DD'],
+    ['date=9999-12-31', 'date', '2000 and 2100'],
+    ['date=0000-01-01', 'date', '2000 and 2100'],
+    ['date=2100-01-01', 'date', '2000 and 2100'],
+    ['to=2100-01-01T00:00:00Z', 'to', '2000 and 2100'],
     ['from=yesterday', 'from', 'ISO 8601'],
     ['date=2026-09-07&from=2026-09-07T00:00:00Z', 'date', 'either'],
     ['teacher=me', 'teacher', 'e-mail'],
@@ -185,6 +214,108 @@ describe('rescheduling', () => {
     ]);
     expect(app.temporal.calls).toEqual([`plan school/${id}`]);
     expect(await row(id)).toMatchObject({ plan_version: 2, plan_rung_version: 2 });
+  });
+
+  test('before the start the place, the policy, the zone and the timings change too', async () => {
+    const id = await scheduled({ meeting_code: 'abc-mnop-xyz' });
+    const wanted = {
+      meeting_code: 'xyz-mnop-abc',
+      policy: 'musa',
+      session_type: 'quran',
+      time_zone: 'Africa/Addis_Ababa',
+      open_lead_seconds: 5,
+      poll_seconds: 6,
+      verify_seconds: 7,
+      grace_seconds: 8,
+    };
+    const { status, body } = await patch(id, wanted);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ ...wanted, meeting_uri: 'https://meet.google.com/xyz-mnop-abc' });
+    expect(app.temporal.calls).toEqual([`plan school/${id}`]);
+    expect(await row(id)).toMatchObject({ plan_version: 2, meeting_code: 'xyz-mnop-abc' });
+    expect((await patch(id, wanted)).status).toBe(200);
+    expect(await row(id)).toMatchObject({ plan_version: 2 });
+  });
+
+  describe('the place', () => {
+    const session = async (id: string): Promise<Json> =>
+      (await app.owner`select * from sessions where class_id = ${id}`)[0];
+    const empty = { space_name: null, meeting_code: null, meeting_uri: null, organizer_person_id: null };
+    const opened = async (change = {}): Promise<string> => {
+      const id = await scheduled(change);
+      await app.owner`update sessions set space_name = 'spaces/1', meeting_code = 'old-code-xyz',
+        meeting_uri = 'https://meet.google.com/old-code-xyz',
+        organizer_person_id = (select id from people where tenant_id = 'school' limit 1) where class_id = ${id}`;
+      await app.owner`update classes set capture_problem = '{"code": "x", "message": "x", "since": "2026-09-07T08:00:00.000Z"}'
+        where id = ${id}`;
+      return id;
+    };
+
+    test('that moves to LiveKit has a room by the pattern of the tenant and no space', async () => {
+      const id = await opened({ meeting_code: 'abc-mnop-xyz', session_type: 'quran' });
+      const { body } = await patch(id, { provider: 'livekit' });
+      expect(body).toMatchObject({ provider: 'livekit', room_name: `school-quran-session-${id}` });
+      expect(body).not.toHaveProperty('meeting_uri');
+      expect(body.capture_problem).toBeNull();
+      expect(await session(id)).toMatchObject(empty);
+      expect(await row(id)).toMatchObject({ meeting_code: null });
+    });
+
+    test('that moves back to Meet waits for a space', async () => {
+      const id = await scheduled({ provider: 'livekit' });
+      const { body } = await patch(id, { provider: 'meet' });
+      expect(body).not.toHaveProperty('room_name');
+      expect(await session(id)).toMatchObject({ ...empty, room_name: null });
+    });
+
+    test('with another meeting code forgets the space', async () => {
+      const id = await opened();
+      await patch(id, { meeting_code: 'xyz-mnop-abc' });
+      const uri = 'https://meet.google.com/xyz-mnop-abc';
+      const changed = { ...empty, meeting_code: 'xyz-mnop-abc', meeting_uri: uri };
+      expect(await session(id)).toMatchObject(changed);
+      await patch(id, { meeting_code: null });
+      expect(await session(id)).toMatchObject(empty);
+    });
+
+    test('stays when something else changes', async () => {
+      const id = await opened();
+      await patch(id, { provider: 'meet', session_type: 'quran', poll_seconds: 5 });
+      expect(await session(id)).toMatchObject({ space_name: 'spaces/1', meeting_code: 'old-code-xyz' });
+    });
+  });
+
+  test.each([
+    [{ meeting_code: 'abc-mnop-xyz', provider: 'livekit' }, 'meeting_code', 'provider meet'],
+    [{ meeting_code: 'abc' }, 'meeting_code', 'abc-mnop-xyz'],
+    [{ policy: 'generous' }, 'policy', 'accepted are itqan'],
+    [{ provider: 'zoom' }, 'provider', 'livekit'],
+    [{ time_zone: 'Mars/Olympus' }, 'time_zone', 'IANA'],
+    [{ session_type: 'a b' }, 'session_type', 'a-z'],
+    [{ grace_seconds: -1 }, 'grace_seconds', 'from 0'],
+  ])('to %j is refused and named', async (change, field, accepted) => {
+    const id = await scheduled();
+    const { status, body } = await patch(id, change);
+    expect([status, body.errors[0].field]).toEqual([422, field]);
+    expect(body.errors[0].message).toContain(accepted);
+    expect(await row(id)).toMatchObject({ plan_version: 1 });
+  });
+
+  test.each([
+    { meeting_code: 'abc-mnop-xyz' },
+    { provider: 'livekit' },
+    { policy: 'musa' },
+    { session_type: 'quran' },
+    { time_zone: 'Asia/Riyadh' },
+    { open_lead_seconds: 1 },
+    { poll_seconds: 1 },
+    { verify_seconds: 1 },
+    { grace_seconds: 1 },
+  ])('of a class that has begun to %j is refused', async (change) => {
+    const id = await scheduled();
+    await set(id, 'open');
+    app.clock.nowMs = START_MS + MINUTE_MS;
+    expect((await patch(id, change)).status).toBe(409);
   });
 
   test('a new start alone keeps the length', async () => {

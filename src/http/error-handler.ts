@@ -2,9 +2,10 @@ import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import type { Logger } from 'pino';
 import { DatabaseUnavailable } from '../db/client.ts';
 import { ClassNotFound } from '../db/plans.ts';
+import { PolicyNotFound } from '../db/policy-in-force.ts';
 import type { Metrics } from '../metrics.ts';
 import { loggable } from './loggable.ts';
-import { notFound, Problem, problemBody, problemStatus, tryAgain } from './problem.ts';
+import { brokenBody, notFound, Problem, problemBody, problemStatus, tryAgain } from './problem.ts';
 
 export function sendProblem(res: Response, problem: Problem): void {
   res
@@ -39,6 +40,7 @@ export function errorHandler(log: Logger, metrics: Metrics): ErrorRequestHandler
 function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof ClassNotFound) return notFound('class');
+  if (error instanceof PolicyNotFound) return new Problem('conflict', error.message, { cause: error });
   if (error instanceof DatabaseUnavailable) return tryAgain('the database cannot be reached', 2, error);
   if (isBusy(error)) return tryAgain('another request holds the same rows', 1, error);
   return bodyProblem(error) ?? new Problem('internal-error', 'the failure was logged', { cause: error });
@@ -64,7 +66,9 @@ function bodyProblem(error: unknown): Problem | null {
     case 415:
       return new Problem('not-json', 'send application/json in UTF-8');
     case 400:
-      return new Problem('broken-request', `the request cannot be read: ${error.message}`);
+      return 'type' in error && error.type === 'entity.parse.failed'
+        ? brokenBody(`must be valid JSON: ${error.message}`)
+        : new Problem('broken-request', `the request cannot be read: ${error.message}`);
     default:
       return null;
   }

@@ -1,12 +1,9 @@
 /** Evidence rings a class at most once a minute (product §3, Bells); what comes in between is told when the minute is over. */
-import { and, eq, isNull, lte, or } from 'drizzle-orm';
 import { type ClassRef, inTenant, type Tx } from '../db/client.ts';
-import { classes } from '../db/schema.ts';
+import { takeRing } from '../db/rings.ts';
 import { ringEvidence } from './bell.ts';
 import { loggable } from './loggable.ts';
 import type { Deps } from './route.ts';
-
-const MINUTE_MS = 60_000;
 
 export interface EvidenceBell {
   /** Part of the transaction that stores the evidence; answers what to do once that is committed. */
@@ -48,18 +45,4 @@ export function createEvidenceBell(deps: Omit<Deps, 'evidenceBell'>): EvidenceBe
       };
     },
   };
-}
-
-/** Takes the one ring of the minute and answers 0, or answers how long until there is another. */
-async function takeRing(tx: Tx, { tenantId, classId }: ClassRef, nowMs: number): Promise<number> {
-  const ofClass = and(eq(classes.tenantId, tenantId), eq(classes.id, classId));
-  const free = or(isNull(classes.lastRungAt), lte(classes.lastRungAt, new Date(nowMs - MINUTE_MS)));
-  const taken = await tx
-    .update(classes)
-    .set({ lastRungAt: new Date(nowMs) })
-    .where(and(ofClass, free))
-    .returning({ id: classes.id });
-  if (taken.length > 0) return 0;
-  const [row] = await tx.select({ rungAt: classes.lastRungAt }).from(classes).where(ofClass);
-  return Math.max(1, (row?.rungAt?.getTime() ?? nowMs) + MINUTE_MS - nowMs);
 }

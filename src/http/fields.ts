@@ -15,7 +15,11 @@ export const instant = z.iso
     error: 'must lie between the years 2000 and 2100',
   });
 
-export const calendarDate = z.iso.date({ error: 'must be a day of the calendar as YYYY-MM-DD' });
+export const calendarDate = z.iso
+  .date({ error: 'must be a day of the calendar as YYYY-MM-DD' })
+  .refine((day) => Date.parse(day) >= FIRST_YEAR_MS && Date.parse(day) < LAST_YEAR_MS, {
+    error: 'must lie between the years 2000 and 2100',
+  });
 
 export const email = z
   .email({ error: 'must be an e-mail address' })
@@ -64,14 +68,20 @@ export const provider = z.enum(['meet', 'livekit', 'whiteboard']);
 
 export const uuid = z.uuid({ error: 'must be an id as this API gives them' }).toLowerCase();
 
+/** A number in a query, as plain digits. A name that is given twice comes as a list, and is refused like a word. */
+export const wholeNumber = (min: number, max: number) => {
+  const error = `must be a whole number from ${min} to ${max}, once`;
+  return z
+    .string({ error })
+    .regex(/^\d{1,10}$/, { error, abort: true })
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, { error })
+    .meta({ override: { type: 'integer', minimum: min, maximum: max, pattern: undefined } });
+};
+
 export const page = {
-  limit: z.coerce
-    .number()
-    .int('must be a whole number from 1 to 200')
-    .min(1, 'must be a whole number from 1 to 200')
-    .max(200, 'must be a whole number from 1 to 200')
-    .default(50),
-  cursor: z.string().max(500).optional(),
+  limit: wholeNumber(1, 200).default(50),
+  cursor: z.string({ error: 'must be the next_cursor of an earlier answer, once' }).max(500).optional(),
 };
 
 /** Answers: instants as they are always written. */

@@ -106,6 +106,39 @@ describe('a decision', () => {
     expect(await find('tablet')).toBeUndefined();
   });
 
+  test('rings at once, and those that follow at most once a minute', async () => {
+    await Promise.all(['r1', 'r2', 'r3'].map((name) => was(name)));
+    app.clock.nowMs += MINUTE_MS;
+    for (const name of ['r1', 'r2', 'r3']) await decide((await find(name)).id, 'dismiss');
+    expect(app.temporal.calls).toEqual([`evidence school/${id}`]);
+    app.clock.nowMs += MINUTE_MS;
+    await decide((await find('r1', 'dismissed')).id, 'unmatch');
+    expect(app.temporal.calls).toHaveLength(2);
+  });
+
+  test('about a class that has not ended rings nobody', async () => {
+    app.clock.nowMs = START_MS + MINUTE_MS;
+    const events = [{ source_event_id: `i${next++}`, kind: 'joined', at: at(START_MS), identity: 'in-time' }];
+    await app.call('POST', `/api/classes/${id}/events`, { body: { source: 'zoom', events } });
+    await decide((await find('in-time')).id, 'dismiss');
+    expect(app.temporal.calls).toEqual([]);
+  });
+
+  test('to take a match back stands when the same evidence comes again', async () => {
+    const proof = { source_event_id: `i${next++}`, kind: 'joined', at: at(START_MS), email: 'amal@school.example' };
+    const import_ = () =>
+      app.call('POST', `/api/classes/${id}/events`, { body: { source: 'zoom', events: [proof] } });
+    await import_();
+    const identity = (await find('amal@school.example', 'matched')).id;
+    await decide(identity, 'unmatch');
+    await import_();
+    expect(await find('amal@school.example', 'matched')).toBeUndefined();
+    expect(await find('amal@school.example')).toMatchObject({ id: identity, person_id: null });
+    const decisions = await app.owner`select decided_by from identity_decisions
+      where identity_id = ${identity} order by id`;
+    expect(decisions.map((one) => one.decided_by)).toEqual(['import', 'admin@school.example']);
+  });
+
   test('about a class that nobody calculated yet only changes what is known', async () => {
     await was('early');
     const amal = await personId('amal@school.example');

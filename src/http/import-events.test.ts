@@ -129,6 +129,22 @@ describe('an import', () => {
     ]);
   });
 
+  test.each([
+    ['itqan', END_MS],
+    ['musa', END_MS + 30 * MINUTE_MS],
+  ])('is not complete before a class of %s has ended', async (policy, endMs) => {
+    app.clock.nowMs = HOUR_BEFORE_MS;
+    id = (await app.call('POST', '/api/schedule/class', { body: lesson({ policy }) })).body.class_id;
+    app.clock.nowMs = endMs - 1;
+    const complete = () => send({ source: 'zoom', complete: true, events: [event('joined', START_MS)] });
+    const { status, body } = await complete();
+    expect([status, body.errors[0].field]).toEqual([422, 'complete']);
+    expect(body.errors[0].message).toContain(`accepted from ${at(endMs)}`);
+    expect(await app.owner`select 1 from events where class_id = ${id}`).toHaveLength(0);
+    app.clock.nowMs = endMs;
+    expect((await complete()).status).toBe(200);
+  });
+
   test('may be nothing but the word that all was told', async () => {
     expect((await send({ source: 'zoom', complete: true, events: [] })).status).toBe(200);
     expect(await app.owner`select 1 from source_completions where class_id = ${id}`).toHaveLength(1);

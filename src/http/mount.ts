@@ -5,7 +5,7 @@ import { isUuid } from '../db/classes.ts';
 import { tenantAdmission } from './admission.ts';
 import { authenticator, type Caller } from './authentication.ts';
 import { callerLimit } from './caller-limit.ts';
-import { invalid, notFound, Problem } from './problem.ts';
+import { brokenBody, invalid, notFound, Problem } from './problem.ts';
 import type { Deps, RawCall, Route } from './route.ts';
 
 /** Puts the routes on the server: who is it, may they, how often, which id, which body, and then the work. */
@@ -88,7 +88,7 @@ function body({ method, bodyLimit }: Route): RequestHandler[] {
     next();
   };
   const verify = (_req: unknown, _res: unknown, bytes: Buffer): void => {
-    if (!isUtf8(bytes)) throw new Problem('broken-request', 'the body is not valid UTF-8');
+    if (!isUtf8(bytes)) throw brokenBody('must be text in UTF-8');
   };
   return [isJson, express.json({ limit: bodyLimit, strict: false, verify })];
 }

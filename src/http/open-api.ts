@@ -95,7 +95,8 @@ function answersOf({ answers }: Route): ZodOpenApiOperationObject['responses'] {
 
 function problemsOf(route: Route, unsafe: boolean): ZodOpenApiOperationObject['responses'] {
   const has = (status: number): boolean => {
-    if (status === 409 || status === 413 || status === 415) return unsafe;
+    if (status === 409) return unsafe || route.path.includes('{');
+    if (status === 413 || status === 415) return unsafe;
     return status === 404 ? route.path.includes('{') : true;
   };
   const entries = Object.entries(PROBLEMS)

@@ -56,6 +56,11 @@ export function invalid(...errors: FieldError[]): Problem {
   return new Problem('invalid-request', detail.slice(0, 1_000), { errors });
 }
 
+/** A body whose bytes say nothing: no field of it can be named. */
+export function brokenBody(message: string): Problem {
+  return new Problem('broken-request', `body: ${message}`, { errors: [{ field: 'body', message }] });
+}
+
 export function notFound(what: string): Problem {
   return new Problem('not-found', `there is no such ${what}`);
 }

@@ -11,19 +11,3 @@ export const roomPattern = z
     'may hold letters, digits, - and _ and the places {tenant}, {session_type} and {class_id}',
   )
   .regex(/\{(?:class_id|id)\}/, 'must have the place {class_id}, so that every class has a room of its own');
-
-export function roomNameOf(
-  pattern: string,
-  tenant: string,
-  { session_type }: { session_type: string },
-  classId: string,
-): string {
-  const places: Record<string, string> = {
-    tenant,
-    session_type,
-    type: session_type,
-    class_id: classId,
-    id: classId,
-  };
-  return pattern.replaceAll(/\{(\w+)\}/g, (whole, place: string) => places[place] ?? whole);
-}

@@ -141,6 +141,42 @@ describe('external_id', () => {
     expect([again.status, again.body.class_id]).toEqual([200, first.body.class_id]);
   });
 
+  test('stands for the class as it is now, not as it was first asked for', async () => {
+    const first = lesson({ external_id: 'follows', student_emails: ['amal@school.example'] });
+    const { class_id: id } = (await schedule(first)).body;
+    const change = {
+      start_time: at(START_MS + 60 * MINUTE_MS),
+      duration_minutes: 30,
+      subject: 'Geometry',
+      teacher_email: 'dana@school.example',
+      student_emails: ['basil@school.example', 'amal@school.example'],
+      provider: 'livekit',
+      grace_seconds: 20,
+    };
+    expect((await app.call('PATCH', `/api/classes/${id}`, { body: change })).status).toBe(200);
+    const present = await schedule({ ...first, ...change });
+    expect([present.status, present.body.class_id]).toEqual([200, id]);
+    const old = await schedule(first);
+    expect([old.status, old.body.class_id]).toEqual([409, id]);
+    const fields = old.body.differences.map((one: { field: string }) => one.field);
+    expect(fields).toEqual([
+      ...['end_time', 'grace_seconds', 'provider', 'start_time', 'student_emails', 'subject'],
+      'teacher_email',
+    ]);
+    expect(old.body.differences[0]).toEqual({
+      field: 'end_time',
+      existing: at(START_MS + 90 * MINUTE_MS),
+      requested: at(START_MS + 40 * MINUTE_MS),
+    });
+  });
+
+  test('of a cancelled class still stands for it', async () => {
+    const { body } = await schedule(lesson({ external_id: 'snow' }));
+    await app.call('POST', `/api/classes/${body.class_id}/cancel`, { body: { reason: 'snow' } });
+    const again = await schedule(lesson({ external_id: 'snow' }));
+    expect([again.status, again.body.class_id, again.body.status]).toEqual([200, body.class_id, 'cancelled']);
+  });
+
   test('belongs to the tenant', async () => {
     const first = await schedule(lesson({ external_id: 'mine' }));
     const theirs = await app.call('POST', '/api/schedule/class', {

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Tx } from '../db/client.ts';
-import { PolicyNotFound, policyOf } from '../db/policy-in-force.ts';
+import { PolicyNotFound, policyDateOf, policyOf } from '../db/policy-in-force.ts';
+import { roomNameOf } from '../db/room-name.ts';
 import { type ClassRequest, findScheduled, scheduleClass } from '../db/schedule-class.ts';
 import { readTenant } from '../db/tenants.ts';
 import { startWorkflow } from './bell.ts';
-import { checkEndings, checkTeacher, durationMs, endings, studentEmails } from './class-fields.ts';
+import { ACCEPTED_POLICIES, checkEndings, checkTeacher, durationMs, endings, meetingCode, studentEmails } from './class-fields.ts';
 import { scheduledSchema, scheduledShape } from './class-shape.ts';
 import { email, instant, line, provider, slug, timeZone, timings } from './fields.ts';
 import { invalid, Problem } from './problem.ts';
-import { roomNameOf } from './room-name.ts';
 import { change, type Deps } from './route.ts';
 import { settingsOf } from './tenant-settings.ts';
 
@@ -24,10 +24,7 @@ const body = z
     end_time: endings.end_time.optional(),
     session_type: slug.optional(),
     provider: provider.optional(),
-    meeting_code: z
-      .string()
-      .regex(/^[a-z]{3}-[a-z]{4}-[a-z]{3}$/, 'must be the code of a Meet link, such as abc-mnop-xyz')
-      .optional(),
+    meeting_code: meetingCode.optional(),
     policy: line(100).optional(),
     time_zone: timeZone.optional(),
     external_id: line(200).optional(),
@@ -54,7 +51,8 @@ export const scheduleRoute = change({
   roles: ['admin', 'service'],
   body,
   answers: {
-    200: { description: 'The class that this external_id already stands for', schema: scheduledSchema },
+    200: { description:
+        'The class that this external_id already stands for, as it is now: a class that was changed is compared with what it became, and one that was cancelled answers with that status and is not scheduled again', schema: scheduledSchema },
     201: { description: 'The class, stored', schema: scheduledSchema },
   },
   async handle(tx, { deps, tenantId, body: given }) {
@@ -94,8 +92,8 @@ async function requestOf(tx: Tx, deps: Deps, tenantId: string, given: Body): Pro
     verify_seconds: given.verify_seconds ?? settings.verify_seconds,
     grace_seconds: given.grace_seconds ?? settings.grace_seconds,
   };
-  const meetingCode = given.meeting_code ?? null;
-  if (meetingCode !== null && chosen.provider !== 'meet') {
+  const code = given.meeting_code ?? null;
+  if (code !== null && chosen.provider !== 'meet') {
     throw invalid({
       field: 'meeting_code',
       message: `goes with provider meet; this class is for ${chosen.provider}`,
@@ -113,11 +111,14 @@ async function requestOf(tx: Tx, deps: Deps, tenantId: string, given: Body): Pro
     endMs,
     sessionType: chosen.session_type,
     provider: chosen.provider,
-    meetingCode,
+    meetingCode: code,
     roomName:
-      chosen.provider === 'livekit' ? roomNameOf(settings.room_pattern, tenantId, chosen, classId) : null,
+      chosen.provider === 'livekit'
+        ? roomNameOf(settings.room_pattern, { tenantId, classId }, chosen.session_type)
+        : null,
     policy: chosen.policy,
     timeZone: chosen.time_zone,
+    policyDate: policyDateOf(startMs, tenant.timeZone),
     openLeadSeconds: chosen.open_lead_seconds,
     pollSeconds: chosen.poll_seconds,
     verifySeconds: chosen.verify_seconds,
@@ -126,21 +127,21 @@ async function requestOf(tx: Tx, deps: Deps, tenantId: string, given: Body): Pro
     studentEmails: given.student_emails,
     scheduledAtMs: deps.now(),
     asked: {
-      fields: { ...people, ...hours, ...chosen, subject: given.subject, meeting_code: meetingCode },
+      fields: { ...people, ...hours, ...chosen, subject: given.subject, meeting_code: code },
       defaulted: names.filter((name) => given[name] === undefined),
     },
   };
 }
 
 /** The policy must be a preset or one of the tenant's that holds on the day of the class. */
-async function mustHold(tx: Tx, tenantId: string, { policy, startMs }: ClassRequest): Promise<void> {
+async function mustHold(tx: Tx, tenantId: string, { policy, policyDate }: ClassRequest): Promise<void> {
   try {
-    await policyOf(tx, { tenantId, policy, policyVersion: null, startAt: new Date(startMs) });
+    await policyOf(tx, { tenantId, policy, policyVersion: null, policyDate });
   } catch (error) {
     if (!(error instanceof PolicyNotFound)) throw error;
     throw invalid({
       field: 'policy',
-      message: `${error.message}; accepted are itqan, astegni, musa and the policies of GET /api/policies`,
+      message: `${error.message}; ${ACCEPTED_POLICIES}`,
     });
   }
 }

@@ -90,6 +90,8 @@ describe('policies', () => {
   test.each([
     [{ preset: 'kind' }, 'preset', 'itqan'],
     [{ effective_from: '2026-02-30' }, 'effective_from', 'YYYY-MM-DD'],
+    [{ effective_from: '9999-12-31' }, 'effective_from', '2000 and 2100'],
+    [{ name: 'itqan', preset: 'musa' }, 'name', 'another name'],
     [{ late_after_minutes: -1 }, 'late_after_minutes', 'from 0'],
     [{ late_after_minutes: '5' }, 'late_after_minutes', 'number'],
     [{ absent_below_percent: 60 }, 'absent_below_percent', 'partial_up_to_percent'],

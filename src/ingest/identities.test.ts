@@ -72,6 +72,27 @@ test('somebody from elsewhere waits for review', async () => {
   expect(await stateHere()).toMatchObject({ state: 'unmatched', personId: null });
 });
 
+test.each([
+  ['directory', 'matched'],
+  ['import', 'matched'],
+  ['admin@school.example', 'unmatched'],
+])('after an unmatch by %s the next meeting leaves it %s', async (decidedBy, state) => {
+  await met('signed_in');
+  await lookedUp(STUDENT);
+  await match();
+  await inSchool(async (tx) => {
+    const [row] = await tx.select().from(identities).where(eq(identities.identity, user));
+    if (!row) throw new Error('nobody was met');
+    await tx.update(identities).set({ personId: null }).where(eq(identities.id, row.id));
+    await tx.update(classIdentities).set({ state: 'unmatched', personId: null });
+    const decision = { tenantId: ref.tenantId, identityId: row.id, action: 'unmatch' as const, classIds: [] };
+    await tx.insert(identityDecisions).values({ ...decision, decidedBy });
+  });
+  await met('signed_in');
+  await match();
+  expect(await stateHere()).toMatchObject({ state });
+});
+
 test('what an admin decided stands when the participant is met again', async () => {
   await met('signed_in');
   await match();

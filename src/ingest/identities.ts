@@ -65,11 +65,28 @@ export async function rememberLookUps(
       and identities.identity = found.identity`);
 }
 
+/** Who gave the e-mail that is taken as proof; it stands as who decided. */
+export type Proof = 'directory' | 'import';
+const PROOFS: readonly Proof[] = ['directory', 'import'];
+
+/** Where a person has decided last, the e-mail proves nothing any more: whoever unmatched it knew the e-mail. */
+const decidedByNobody = sql`not exists (
+  select 1 from (
+    select d.decided_by from identity_decisions d
+    where d.tenant_id = ${identities.tenantId} and d.identity_id = ${identities.id} order by d.id desc limit 1
+  ) last where last.decided_by not in ${PROOFS})`;
+
 /**
  * Ties what was met in a class to people: an e-mail from the directory that is a person's own is proof, a display name
  * never is. Whoever is left waits in the review queue.
  */
-export async function matchInClass(tx: Tx, ref: ClassRef, source: string, met: string[]): Promise<void> {
+export async function matchInClass(
+  tx: Tx,
+  ref: ClassRef,
+  source: string,
+  met: string[],
+  proof: Proof = 'directory',
+): Promise<void> {
   if (met.length === 0) return;
   const { tenantId, classId } = ref;
   const ofThese = and(
@@ -85,6 +102,7 @@ export async function matchInClass(tx: Tx, ref: ClassRef, source: string, met: s
       and(
         ofThese,
         isNull(identities.personId),
+        decidedByNobody,
         eq(people.tenantId, tenantId),
         eq(people.email, identities.email),
       ),
@@ -99,7 +117,7 @@ export async function matchInClass(tx: Tx, ref: ClassRef, source: string, met: s
         action: 'match' as const,
         remember: true,
         classIds: [classId],
-        decidedBy: 'directory',
+        decidedBy: proof,
       })),
     );
   }

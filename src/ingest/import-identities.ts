@@ -38,5 +38,5 @@ export async function meetByName(
       set: { email: sql`excluded.email` },
       setWhere: sql`${identities.email} is null and excluded.email is not null`,
     });
-  await matchInClass(tx, ref, source, [...emails.keys()]);
+  await matchInClass(tx, ref, source, [...emails.keys()], 'import');
 }

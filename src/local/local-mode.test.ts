@@ -54,9 +54,25 @@ test('what the environment names is used as it is, and nothing is started', asyn
     dataDir,
     env: { ...env, DATABASE_URL, TEMPORAL_ADDRESS: 'elsewhere:7233' },
   });
-  expect(services.postgres).toMatchObject({ kind: 'external', url: DATABASE_URL });
+  expect(services.postgres).toMatchObject({ kind: 'external', url: DATABASE_URL, serviceUrl: undefined });
   expect(services.temporal).toMatchObject({ kind: 'external', address: 'elsewhere:7233' });
   expect(readdirSync(dataDir)).toEqual([]);
+});
+
+test('a login for server and worker is taken from the environment together with the database only', async () => {
+  const dataDir = temporaryDirectory();
+  const DATABASE_SERVICE_URL = 'postgresql://service:x@elsewhere/rollcall';
+  const given = { ...env, TEMPORAL_ADDRESS: 'elsewhere:7233', DATABASE_SERVICE_URL };
+  const elsewhere = await start({
+    dataDir,
+    env: { ...given, DATABASE_URL: 'postgresql://elsewhere/rollcall' },
+  });
+  expect(elsewhere.postgres?.serviceUrl).toBe(DATABASE_SERVICE_URL);
+  const here = await start({ dataDir, env: given });
+  expect(new URL(here.postgres?.serviceUrl ?? '')).toMatchObject({
+    hostname: '127.0.0.1',
+    username: 'rollcall_service',
+  });
 });
 
 test('when one does not come up, its reason is thrown and the other is stopped', async () => {

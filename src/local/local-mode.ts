@@ -26,7 +26,10 @@ export interface LocalServicesOptions {
 interface LocalPostgres {
   /** `external`: DATABASE_URL names it, and it is not ours to stop. */
   readonly kind: 'external' | 'local';
+  /** The login that migrates. */
   readonly url: string;
+  /** What server and worker log in as; undefined where the environment names one login for everything. */
+  readonly serviceUrl: string | undefined;
 }
 
 interface LocalTemporal {
@@ -77,9 +80,12 @@ async function postgresFor(
 ): Promise<Started<LocalPostgres> | undefined> {
   const { dataDir, report, ports, env = process.env } = options;
   if (options.postgres === false) return undefined;
-  if (env.DATABASE_URL) return { kind: 'external', url: env.DATABASE_URL, stop: async () => {} };
+  if (env.DATABASE_URL) {
+    const serviceUrl = env.DATABASE_SERVICE_URL || undefined;
+    return { kind: 'external', url: env.DATABASE_URL, serviceUrl, stop: async () => {} };
+  }
   const running = await startPostgres({ dataDir, port: ports?.postgres, report, signal });
-  return { kind: 'local', url: running.ownerUrl, stop: running.stop };
+  return { kind: 'local', url: running.ownerUrl, serviceUrl: running.serviceUrl, stop: running.stop };
 }
 
 async function temporalFor(

@@ -7,10 +7,13 @@ import type { Report } from './progress.ts';
 import { runCommand } from './run-command.ts';
 
 export const OWNER = 'rollcall_owner';
+/** What server and worker log in as; `migrate` makes it. */
+export const SERVICE = 'rollcall_service';
 
 export interface Cluster {
   readonly directory: string;
   readonly password: string;
+  readonly servicePassword: string;
 }
 
 /**
@@ -41,8 +44,20 @@ export async function openCluster(
       `${passwordFile} is missing, so nobody can log in to the PostgreSQL in ${made}. Put the file back, or move ${made} away to begin with an empty database.`,
     );
   }
-  return { directory: join(made, 'data'), password: readFileSync(passwordFile, 'utf8').trim() };
+  return {
+    directory: join(made, 'data'),
+    password: readFileSync(passwordFile, 'utf8').trim(),
+    servicePassword: servicePassword(join(made, 'service-password')),
+  };
 }
+
+// Unlike the owner's it can be made up anew at any time: every start gives it to the login again.
+function servicePassword(file: string): string {
+  if (!existsSync(file)) writeFileSync(file, newPassword(), { mode: 0o600 });
+  return readFileSync(file, 'utf8').trim();
+}
+
+const newPassword = (): string => `${randomBytes(24).toString('base64url')}\n`;
 
 async function initialise(place: PostgresHome, target: string, report: Report, signal?: AbortSignal) {
   const step = 'Creating the PostgreSQL database';
@@ -53,7 +68,7 @@ async function initialise(place: PostgresHome, target: string, report: Report, s
   // Passable, because below belongs to the account that PostgreSQL runs under.
   mkdirSync(target, { recursive: true, mode: 0o711 });
   mkdirSync(data, { mode: 0o700 });
-  writeFileSync(passwordFile, `${randomBytes(24).toString('base64url')}\n`, { mode: 0o600 });
+  writeFileSync(passwordFile, newPassword(), { mode: 0o600 });
   if (account.uid !== undefined && account.gid !== undefined) {
     chownSync(data, account.uid, account.gid);
     chownSync(passwordFile, account.uid, account.gid);

@@ -57,6 +57,20 @@ async function query(url: string, text: string): Promise<readonly Record<string,
   }
 }
 
+test('the password of server and worker is kept for its owner only, and made anew where it is missing', async () => {
+  const dataDir = initialisedDirectory();
+  const first = await start({ dataDir });
+  await first.stop();
+  const file = join(dataDir, 'postgres', 'cluster', 'service-password');
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  const again = await start({ dataDir });
+  const passwordOf = ({ serviceUrl }: { serviceUrl: string }) => new URL(serviceUrl).password;
+  expect(passwordOf(again)).toBe(passwordOf(first));
+  await again.stop();
+  rmSync(file);
+  expect(passwordOf(await start({ dataDir }))).not.toBe(passwordOf(first));
+});
+
 test('what was written is there after a stop and a start, and the set-up is not repeated', async () => {
   const dataDir = initialisedDirectory();
   const first = await start({ dataDir });

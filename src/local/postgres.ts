@@ -6,7 +6,7 @@ import { ensureDataDir } from './data-dir.ts';
 import { freePort } from './free-port.ts';
 import { tryLock, type Unlock } from './hold-lock.ts';
 import { poll } from './poll.ts';
-import { type Cluster, OWNER, openCluster } from './postgres-cluster.ts';
+import { type Cluster, OWNER, openCluster, SERVICE } from './postgres-cluster.ts';
 import { findPostgresHome, type PostgresHome } from './postgres-home.ts';
 import { clearStalePidFile, isPostmasterReady } from './postmaster.ts';
 import type { Report } from './progress.ts';
@@ -23,6 +23,8 @@ export interface PostgresOptions {
 export interface RunningPostgres {
   /** Logs in as the superuser that owns the database `rollcall`. */
   readonly ownerUrl: string;
+  /** What server and worker log in as, once `migrate(ownerUrl, serviceUrl)` has made it. */
+  readonly serviceUrl: string;
   readonly port: number;
   readonly pid: number;
   stop(): Promise<void>;
@@ -67,13 +69,19 @@ async function startOnSomePort(
     const server = await launch(place, cluster, port);
     try {
       await untilReady(server, cluster.directory, options.signal);
-      await ensureDatabase(urlFor(cluster, port, 'postgres'));
+      await ensureDatabase(ownerUrlOf(cluster, port, 'postgres'));
       const stop = async () => {
         await server.stop();
         // Only now may another start look at the files.
         unlock();
       };
-      return { ownerUrl: urlFor(cluster, port, DATABASE), port, pid: server.identity.pid, stop };
+      return {
+        ownerUrl: ownerUrlOf(cluster, port, DATABASE),
+        serviceUrl: urlOf(SERVICE, cluster.servicePassword, port, DATABASE),
+        port,
+        pid: server.identity.pid,
+        stop,
+      };
     } catch (error) {
       await server.stop();
       options.signal?.throwIfAborted();
@@ -142,6 +150,8 @@ async function ensureDatabase(url: string): Promise<void> {
   }
 }
 
-function urlFor(cluster: Cluster, port: number, database: string): string {
-  return `postgresql://${OWNER}:${cluster.password}@127.0.0.1:${port}/${database}`;
-}
+const ownerUrlOf = (cluster: Cluster, port: number, database: string): string =>
+  urlOf(OWNER, cluster.password, port, database);
+
+const urlOf = (login: string, password: string, port: number, database: string): string =>
+  `postgresql://${login}:${password}@127.0.0.1:${port}/${database}`;

@@ -15,6 +15,8 @@ import { startTemporal } from './temporal.ts';
 declare module 'vitest' {
   interface ProvidedContext {
     postgresUrl: string;
+    /** The login of server and worker, made once for all databases of the run. */
+    postgresServiceUrl: string;
     temporalAddress: string;
   }
 }
@@ -31,8 +33,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const owner = postgres(server.ownerUrl, { max: 1 });
     await owner`create database ${owner(TEMPLATE)}`;
     await owner.end();
-    await migrate(Object.assign(new URL(server.ownerUrl), { pathname: `/${TEMPLATE}` }).href);
+    const template = Object.assign(new URL(server.ownerUrl), { pathname: `/${TEMPLATE}` }).href;
+    await migrate(template, server.serviceUrl);
     project.provide('postgresUrl', server.ownerUrl);
+    project.provide('postgresServiceUrl', server.serviceUrl);
 
     const binary = await findTemporal({ report: plainReport() });
     const temporal = await startTemporal({

@@ -15,10 +15,13 @@ let database: TestDatabase;
 let calls: string[];
 /** Class ids whose workflow runs; `null`: Temporal is away. */
 let running: Set<string> | null;
+/** Temporal refuses this one. */
+let cursed: string | null = null;
 
 const workflows: ClassWorkflows = {
   async start({ classId }) {
     if (running === null) throw new Error('Temporal is away');
+    if (classId === cursed) throw new Error('refused');
     const known = running.has(classId);
     running.add(classId);
     calls.push(`start ${classId}`);
@@ -104,4 +107,21 @@ test('a settled class is left alone', async () => {
   const ref = await settledIn();
   await update(ref, { workflowDueAt: AGO, workflowStartedAt: AGO, planVersion: 9, settledAt: AGO });
   expect(await look()).toBe(0);
+});
+
+test('a workflow that is only late is not rung', async () => {
+  const ref = await settledIn();
+  await update(ref, { workflowDueAt: AGO, workflowStartedAt: AGO });
+  running = new Set([ref.classId]);
+  await look();
+  expect(calls).toEqual([`start ${ref.classId}`]);
+});
+
+test('a class that cannot be helped does not keep the others waiting', async () => {
+  const bad = await storeClass(database.db, { startMs: START });
+  const good = await storeClass(database.db, { startMs: START + 1 });
+  cursed = bad.classId;
+  await look();
+  cursed = null;
+  expect(calls).toEqual([`start ${good.classId}`]);
 });

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { type ClassRef, type Database, inTenant } from '../db/client.ts';
 import { readClass } from '../db/plans.ts';
 import { classes } from '../db/schema.ts';
+import { loggable } from '../http/loggable.ts';
 import type { ClassWorkflows } from './class-workflows.ts';
 
 export interface SweeperDeps {
@@ -20,13 +21,16 @@ const EVERY_MS = 2_000;
 /** So long past the instant at which a workflow meant to do something, it may be gone. */
 const SILENCE = '15 seconds';
 const AT_ONCE = 200;
+const FAILURES_IN_A_ROW = 3;
 
 /** Sweeps until stopped. `stop` waits for the sweep that is under way. */
 export function startSweeper(deps: SweeperDeps): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const running = (async () => {
     while (!stopping.signal.aborted) {
-      await sweep(deps).catch((error: unknown) => deps.log.warn({ err: error }, 'the sweep failed'));
+      await sweep(deps).catch((error: unknown) =>
+        deps.log.warn({ failure: loggable(error) }, 'the sweep failed'),
+      );
       await pause(EVERY_MS, stopping.signal);
     }
   })();
@@ -54,9 +58,17 @@ export async function sweep({ db, workflows, log }: SweeperDeps): Promise<number
   const neglected = await db.orm.execute<{ tenant_id: string; class_id: string }>(
     sql`select tenant_id, class_id from rollcall_neglected_classes(${SILENCE}::interval, ${AT_ONCE})`,
   );
+  let inARow = 0;
   for (const { tenant_id: tenantId, class_id: classId } of neglected) {
-    const started = await bringUp({ db, workflows }, { tenantId, classId });
-    log.info({ tenantId, classId, started }, 'the sweeper brought a class to its workflow');
+    try {
+      const done = await bringUp({ db, workflows }, { tenantId, classId });
+      log.info({ tenantId, classId, done }, 'the sweeper looked after a class');
+      inARow = 0;
+    } catch (error) {
+      // One class that cannot be helped must not keep the others waiting; when none can, Temporal or the database is away.
+      if (++inARow === FAILURES_IN_A_ROW || neglected.length === 1) throw error;
+      log.warn({ failure: loggable(error), tenantId, classId }, 'the sweeper could not help a class');
+    }
   }
   return neglected.length;
 }
@@ -64,7 +76,9 @@ export async function sweep({ db, workflows, log }: SweeperDeps): Promise<number
 async function bringUp({ db, workflows }: Omit<SweeperDeps, 'log'>, ref: ClassRef): Promise<string> {
   const { row } = await inTenant(db, ref.tenantId, (tx) => readClass(tx, ref));
   const started = await workflows.start(ref, row.startAt.getTime());
-  if (started === 'already_started') await workflows.ring(ref, 'plan');
+  const untold = started === 'already_started' && row.planRungVersion < row.planVersion;
+  // A workflow that is only late, because no worker is there, needs no bell: each would cost history for nothing.
+  if (untold) await workflows.ring(ref, 'plan');
   await inTenant(db, ref.tenantId, (tx) =>
     tx
       .update(classes)
@@ -75,5 +89,5 @@ async function bringUp({ db, workflows }: Omit<SweeperDeps, 'log'>, ref: ClassRe
       })
       .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId))),
   );
-  return started;
+  return untold ? 'rung' : started;
 }

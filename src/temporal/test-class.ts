@@ -28,6 +28,7 @@ export async function storeClass(
       roomName: null,
       policy: 'itqan',
       timeZone: 'UTC',
+      policyDate: new Date(given.startMs).toISOString().slice(0, 10),
       openLeadSeconds: 60,
       pollSeconds: 180,
       verifySeconds: 120,

@@ -2,6 +2,7 @@
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { pino } from 'pino';
 import { type Activities, createActivities } from '../../activities/index.ts';
+import { createPresentMemories } from '../../activities/present-memory.ts';
 import { MAIN_QUEUE } from '../../workflows/queues.ts';
 import type { ClassRef } from '../db/client.ts';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
@@ -47,7 +48,7 @@ export async function startTestTime(): Promise<TestTime> {
     retry: { firstMs: 600_000, forMs: 604_800_000 },
     now: () => nowMs,
     log: pino({ level: 'silent' }),
-    presentMemory: new Map(),
+    presentMemories: createPresentMemories(),
   });
   // Activities see real time, so each is handed the time of the workflows before it begins.
   const timed = Object.fromEntries(

@@ -30,7 +30,8 @@ export async function createWorkers(options: {
 }): Promise<Worker[]> {
   // Activities get this long to finish; whatever is cut off later runs again elsewhere.
   const stopping = { shutdownGraceTime: '20 seconds', shutdownForceTime: '30 seconds' } as const;
-  const common = { ...options, ...stopping };
+  // Otherwise a heartbeat is held back for 80 % of its timeout, and one that comes late is a failure.
+  const common = { ...options, ...stopping, maxHeartbeatThrottleInterval: '2 seconds' } as const;
   return await Promise.all([
     Worker.create({
       ...common,

@@ -1,19 +1,16 @@
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
-import { prepareSpace, readPlan } from '../activity-options.ts';
-import { BELLS_PER_RUN, waitUntil } from '../bells.ts';
+import { readPlan } from '../activity-options.ts';
+import { BELLS_PER_RUN } from '../bells.ts';
 import type { PhaseEnd, Room } from '../class-session.ts';
 import { showStart } from '../search-attributes.ts';
+import { createSpaceRequest } from './ask-for-space.ts';
 import { closeRoom } from './close-room.ts';
 
 /** Sleeps until the session is to be opened, however often the class is moved meanwhile. */
 export async function awaitStart(room: Room): Promise<PhaseEnd> {
-  const { session, bells, board } = room;
+  const { session, bells, board, alarm } = room;
   let plan = await readPlan(session);
-  // Google allows a hundred new spaces a minute and people want the link early: ask now, in the background.
-  const asking = new CancellationScope();
-  if (plan.needsSpace && plan.status === 'scheduled') {
-    void asking.run(() => prepareSpace(session, { patient: true })).catch(noteUnlessCancelled);
-  }
+  // Google allows a hundred new spaces a minute and people want the link early: it is asked for now.
+  const space = createSpaceRequest(room);
   try {
     for (;;) {
       board.class_status = plan.status;
@@ -22,20 +19,16 @@ export async function awaitStart(room: Room): Promise<PhaseEnd> {
       if (plan.scheduledAfterwards) return { kind: 'next', phase: 'reconcile' };
       if (plan.openAtMs <= Date.now()) return { kind: 'next', phase: 'live' };
       if (bells.count >= BELLS_PER_RUN) return { kind: 'next', phase: 'await-start' };
+      space.ifNeeded(plan);
       board.doing = 'waiting for the start';
       board.next_at = new Date(plan.openAtMs).toISOString();
-      await waitUntil(plan.openAtMs, () => bells.plan, 'Sleep until the session is opened');
+      await alarm.until(plan.openAtMs, () => bells.plan, 'Sleep until the session is opened');
       if (bells.plan) {
         bells.plan = false;
         plan = await readPlan(session);
       }
     }
   } finally {
-    asking.cancel();
-  }
-
-  /** The opening asks again, and what was wrong is on the class; here nothing is lost. */
-  function noteUnlessCancelled(error: unknown): void {
-    if (!isCancellation(error)) board.capture_problem = 'the Meet space was refused';
+    space.stop();
   }
 }

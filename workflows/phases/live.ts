@@ -1,54 +1,73 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { ClassPlan } from '../../activities/index.ts';
-import {
-  endSession,
-  fetchAll,
-  fetchParticipants,
-  openSession,
-  prepareSpace,
-  readPlan,
-} from '../activity-options.ts';
-import { BELLS_PER_RUN, waitUntil } from '../bells.ts';
+import { endSession, fetchAll, fetchParticipants, openSession, readPlan } from '../activity-options.ts';
+import { BELLS_PER_RUN } from '../bells.ts';
 import type { PhaseEnd, Room } from '../class-session.ts';
+import { createSpaceRequest, type SpaceRequest } from './ask-for-space.ts';
 import { closeRoom } from './close-room.ts';
 import { reconcileOnce } from './reconcile.ts';
 
 /** Opens the session, watches it until it ends, waits out the grace and calculates for the first time. */
 export async function live(room: Room): Promise<PhaseEnd> {
-  const { session, bells, board } = room;
-  let plan = await openSession(session);
-  // Once it is over, a new space would only be taken for an empty class.
-  if (plan.needsSpace && Date.now() < plan.windowEndMs)
-    plan = await prepareSpace(session, { patient: false });
-  let roomsClosed = false;
-  while (plan.status === 'open') {
-    if (bells.count >= BELLS_PER_RUN || workflowInfo().continueAsNewSuggested) {
-      return { kind: 'next', phase: 'live' };
+  const { session, board } = room;
+  const space = createSpaceRequest(room);
+  try {
+    const plan = await watch(room, await openSession(session), space);
+    board.class_status = plan.status;
+    switch (plan.status) {
+      case 'cancelled':
+        return await closeRoom(room);
+      case 'scheduled':
+        // Moved to a later hour after it was opened.
+        return { kind: 'next', phase: 'await-start' };
+      case 'open':
+        return { kind: 'next', phase: 'live' };
+      default:
+        return await graceAndFirstCalculation(room, plan);
     }
+  } finally {
+    space.stop();
+  }
+}
+
+/** Looks at the class again and again while it is open. Still open at the end: this run has become long enough. */
+async function watch(room: Room, opened: ClassPlan, space: SpaceRequest): Promise<ClassPlan> {
+  const { session, bells, board, alarm } = room;
+  let plan = opened;
+  let roomsClosed = false;
+  let lookedMs: number | null = null;
+  while (plan.status === 'open') {
+    if (bells.count >= BELLS_PER_RUN || workflowInfo().continueAsNewSuggested) return plan;
     if (isOver(plan, roomsClosed)) {
       plan = await endSession(session, { roomsClosed, atMs: Date.now() });
       continue;
     }
-    const wakeAtMs = nextLook(plan);
+    space.ifNeeded(plan);
+    const lookAtMs = nextLook(plan, lookedMs);
     board.class_status = plan.startMs <= Date.now() ? 'active' : 'open';
     board.doing = 'watching the class';
-    board.next_at = new Date(wakeAtMs).toISOString();
-    await waitUntil(wakeAtMs, () => bells.plan, 'Until the next look at the class');
-    bells.plan = false;
-    ({ plan, roomsClosed } = await look(room, plan));
+    board.next_at = new Date(lookAtMs).toISOString();
+    await alarm.until(lookAtMs, () => bells.plan, 'Until the next look at the class');
+    if (bells.plan) {
+      bells.plan = false;
+      plan = await readPlan(session);
+    } else if (Date.now() < plan.windowEndMs) {
+      lookedMs = Date.now();
+      ({ plan, roomsClosed } = await look(room, plan));
+    }
   }
-  if (plan.status === 'cancelled') return await closeRoom(room);
-  // Moved to a later hour after it was opened.
-  if (plan.status === 'scheduled') return { kind: 'next', phase: 'await-start' };
-  return await graceAndFirstCalculation(room, plan);
+  return plan;
 }
 
-/** Every check, at the scheduled end (all may have gone home), and at the end of the counting window. */
-function nextLook(plan: ClassPlan): number {
-  const now = Date.now();
-  const check = plan.startMs > now ? plan.startMs : now + (plan.checkMs ?? Number.POSITIVE_INFINITY);
-  const edge = now < plan.endMs ? plan.endMs : plan.windowEndMs;
-  return Math.min(check, edge);
+/**
+ * The start and every check after it, the scheduled end (all may have gone home), and the end of the counting window.
+ * Where nothing is to be fetched nobody looks at the start: a thousand that wake in the same instant would be in the way
+ * of a class that is opened just then.
+ */
+function nextLook({ startMs, endMs, windowEndMs, checkMs }: ClassPlan, lookedMs: number | null): number {
+  const edge = Date.now() < endMs ? endMs : windowEndMs;
+  if (checkMs === null) return edge;
+  return Math.min(lookedMs === null ? startMs : lookedMs + checkMs, edge);
 }
 
 /** The counting window is over, or the class is and nobody can come back because every room has closed. */
@@ -59,13 +78,11 @@ async function look(
   { session, board }: Room,
   before: ClassPlan,
 ): Promise<{ plan: ClassPlan; roomsClosed: boolean }> {
-  // At the end of the window the end itself is due: it reads the plan and has a fetch of its own.
-  if (Date.now() >= before.windowEndMs) return { plan: before, roomsClosed: false };
-  if (before.provider !== 'meet') return { plan: await readPlan(session), roomsClosed: false };
-  if (before.needsSpace) {
-    return { plan: await prepareSpace(session, { patient: false }), roomsClosed: false };
+  if (before.provider !== 'meet' || before.needsSpace) {
+    return { plan: await readPlan(session), roomsClosed: false };
   }
-  const found = await fetchParticipants(session, { scope: 'present', untilMs: nextLook(before) });
+  const untilMs = nextLook(before, Date.now());
+  const found = await fetchParticipants(session, { scope: 'present', untilMs });
   board.polls++;
   board.capture_problem = found.fetch.problem;
   if (found.fetch.ok) board.present = found.fetch.present;
@@ -97,9 +114,13 @@ async function graceAndFirstCalculation(room: Room, plan: ClassPlan): Promise<Ph
 }
 
 /** Of all that a bell may tell here, only a cancelling cuts the grace short. */
-async function cancelledBefore({ session, bells }: Room, untilMs: number, summary: string): Promise<boolean> {
+async function cancelledBefore(
+  { session, bells, alarm }: Room,
+  untilMs: number,
+  summary: string,
+): Promise<boolean> {
   for (;;) {
-    await waitUntil(untilMs, () => bells.plan, summary);
+    await alarm.until(untilMs, () => bells.plan, summary);
     if (!bells.plan) return false;
     bells.plan = false;
     if ((await readPlan(session)).status === 'cancelled') return true;

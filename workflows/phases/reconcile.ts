@@ -1,13 +1,13 @@
 import type { ClassPlan } from '../../activities/index.ts';
 import { readPlan, reconcileOn } from '../activity-options.ts';
-import { BELLS_PER_RUN, waitUntil } from '../bells.ts';
+import { BELLS_PER_RUN } from '../bells.ts';
 import type { PhaseEnd, Room } from '../class-session.ts';
 import { nextAttemptAt, type RetryPlan } from '../retry-plan.ts';
 import { closeRoom } from './close-room.ts';
 
 /** Asks for the missing evidence ever more slowly, for seven days at most, and judges after each attempt. */
 export async function reconcileUntilSettled(room: Room): Promise<PhaseEnd> {
-  const { session, bells, board } = room;
+  const { session, bells, board, alarm } = room;
   const plan = await readPlan(session);
   if (plan.status === 'cancelled') return await closeRoom(room);
   // A class that was scheduled afterwards has waited for nothing yet: its first attempt is now.
@@ -15,11 +15,16 @@ export async function reconcileUntilSettled(room: Room): Promise<PhaseEnd> {
   for (;;) {
     board.doing = 'waiting for evidence that is missing';
     board.next_at = new Date(nextMs).toISOString();
-    await waitUntil(nextMs, () => bells.plan || bells.evidence, 'Until evidence is asked for again');
-    const end = await reconcileOnce(room, plan);
-    if (end) return end;
+    await alarm.until(nextMs, () => bells.plan || bells.evidence, 'Until evidence is asked for again');
+    if (bells.plan && !bells.evidence && Date.now() < nextMs) {
+      bells.plan = false;
+      if ((await readPlan(session)).status === 'cancelled') return await closeRoom(room);
+    } else {
+      const end = await reconcileOnce(room, plan);
+      if (end) return end;
+      nextMs = nextAttemptAt(retryPlan(plan), Date.now()) ?? Date.now();
+    }
     if (bells.count >= BELLS_PER_RUN) return { kind: 'next', phase: 'reconcile', attempts: board.attempts };
-    nextMs = nextAttemptAt(retryPlan(plan), Date.now()) ?? Date.now();
   }
 }
 

@@ -1,0 +1,62 @@
+/** What can only be found out by looking at two variables together or at the file that one of them names. */
+import { accessSync, constants } from 'node:fs';
+import { MeetFault } from './meet/fault.ts';
+import { readServiceAccountKey } from './meet/service-account-key.ts';
+
+export type Given = Readonly<Record<string, string>>;
+export interface Wrong {
+  readonly name: string;
+  readonly message: string;
+}
+
+export function tokenCheck(given: Given): Wrong[] {
+  if ((given.AUTH_JWT_SECRET === undefined) !== (given.AUTH_JWKS_URL === undefined)) return [];
+  const message = 'expected exactly one of AUTH_JWT_SECRET (HS256) and AUTH_JWKS_URL';
+  return [{ name: 'AUTH_JWT_SECRET', message }];
+}
+
+const TLS_FILES = ['TEMPORAL_TLS_CERT', 'TEMPORAL_TLS_KEY', 'TEMPORAL_TLS_CA'];
+
+export function temporalTls(given: Given): Wrong[] {
+  const { TEMPORAL_TLS_CERT: cert, TEMPORAL_TLS_KEY: key } = given;
+  const alone = [
+    ...(cert !== undefined && key === undefined ? ['TEMPORAL_TLS_CERT'] : []),
+    ...(key !== undefined && cert === undefined ? ['TEMPORAL_TLS_KEY'] : []),
+  ];
+  return [
+    ...alone.map((name) => ({ name, message: 'expected TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY together' })),
+    ...TLS_FILES.flatMap((name) => unreadable(name, given[name])),
+  ];
+}
+
+function unreadable(name: string, path: string | undefined): Wrong[] {
+  if (path === undefined) return [];
+  try {
+    accessSync(path, constants.R_OK);
+    return [];
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return [{ name, message: `expected the path of a PEM file; ${path} cannot be read (${code})` }];
+  }
+}
+
+/** Longer than a path is the key itself, perhaps encoded, and not to be shown. */
+const LONGEST_SHOWN = 255;
+
+/** Of the worker alone: nobody else speaks with Google. */
+export function googleKey({ GOOGLE_SERVICE_ACCOUNT_KEY: key }: Given): Wrong[] {
+  const name = 'GOOGLE_SERVICE_ACCOUNT_KEY';
+  if (key === undefined) {
+    const message =
+      'expected the JSON key of a service account, or the path of that file; only local mode (npm start) plays Google itself';
+    return [{ name, message }];
+  }
+  try {
+    readServiceAccountKey(key);
+    return [];
+  } catch (error) {
+    if (!(error instanceof MeetFault)) throw error;
+    const shown = key.length > LONGEST_SHOWN ? `that its ${key.length} characters would name` : key;
+    return [{ name, message: error.message.replace(key, shown) }];
+  }
+}
