@@ -1,5 +1,5 @@
 /** One fetch from Meet and everything that follows from it: who that was, what is stored, what an operator must know. */
-import { and, eq, isNull } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import { countingWindow } from '../src/attendance/counting-window.ts';
 import { type ClassRef, inTenant, type Tx } from '../src/db/client.ts';
 import { nextClassInRoom, noteBusy, readClass, type SessionRow } from '../src/db/plans.ts';
@@ -53,24 +53,30 @@ async function findSpace(
     throw new MeetFault('not_found', 'never', 'the class has no Meet space');
   }
   const space = await deps.meet.getSpace({ subject, code: meetingCode });
-  await inTenant(deps.db, ref.tenantId, (tx) => storeSpace(tx, ref, space, organizerPersonId));
+  await inTenant(deps.db, ref.tenantId, (tx) =>
+    storeSpace(tx, ref, space, { organizerPersonId, meetingCode }),
+  );
   return space.spaceName;
 }
 
-/** Keeps the space, and who may read its records: whoever made it or found it, also when another teaches later. */
+/**
+ * Keeps the space, and who may read its records: whoever made it or found it, also when another teaches later. A class that
+ * has got another code or left Meet while Google was asked keeps what it has now.
+ */
 export async function storeSpace(
   tx: Tx,
   ref: ClassRef,
   space: MeetSpace,
-  organizerPersonId: string | null,
+  asked: Pick<Errand, 'organizerPersonId' | 'meetingCode'>,
 ): Promise<void> {
+  const { row, session } = await readClass(tx, ref, 'for update');
+  // Whoever came first has sent the link out.
+  if (row.provider !== 'meet' || session.spaceName !== null || session.meetingCode !== asked.meetingCode)
+    return;
   await tx
     .update(sessions)
-    .set({ ...space, organizerPersonId })
-    // Whoever came first has sent the link out.
-    .where(
-      and(eq(sessions.tenantId, ref.tenantId), eq(sessions.classId, ref.classId), isNull(sessions.spaceName)),
-    );
+    .set({ ...space, organizerPersonId: asked.organizerPersonId })
+    .where(and(eq(sessions.tenantId, ref.tenantId), eq(sessions.classId, ref.classId)));
 }
 
 /** The attempt is given up: it goes on record as one that failed. */

@@ -17,7 +17,7 @@ export async function prepareSpace(deps: ActivityDeps, ref: ClassRef): Promise<v
         ? await deps.meet.createSpace({ subject })
         : await deps.meet.getSpace({ subject, code: meetingCode });
     await inTenant(deps.db, ref.tenantId, async (tx) => {
-      await storeSpace(tx, ref, space, organizerPersonId);
+      await storeSpace(tx, ref, space, { organizerPersonId, meetingCode });
       await noteProblem(tx, ref, null, deps.now());
     });
   } catch (error) {

@@ -82,13 +82,6 @@ test.concurrent('evidence of a complete source cuts the wait short and settles t
   expect((await runsOf(rollcall, lesson)).reduce((sum, { bells }) => sum + bells, 0)).toBe(1);
 });
 
-test.concurrent('evidence that came before the end needs no bell', async () => {
-  const lesson = await schedule(rollcall, { startsIn: 3, seconds: 3 });
-  await importStays(lesson);
-  expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
-  expect((await runsOf(rollcall, lesson)).reduce((sum, { bells }) => sum + bells, 0)).toBe(0);
-});
-
 test.concurrent('a class that waits for a guest to be known is settled when he is dismissed', async () => {
   const lesson = await schedule(rollcall, { startsIn: 3, seconds: 5 });
   const guest = `Guest of ${lesson.id}`;

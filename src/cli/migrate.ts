@@ -1,15 +1,24 @@
 import type { Command } from 'commander';
 import { migrate } from '../db/migrate.ts';
+import { databaseUrl } from './database-url.ts';
 
 export function addMigrate(program: Command): void {
   program
     .command('migrate')
-    .description('bring the database of DATABASE_URL up to date, as the owner of its tables')
+    .description(
+      'bring the database of DATABASE_URL up to date, as the owner of its tables, and make the login of DATABASE_SERVICE_URL',
+    )
     .option('--json', 'print the result as JSON')
     .action(async (options: { json?: boolean }) => {
-      const url = process.env.DATABASE_URL;
+      const url = databaseUrl('DATABASE_URL');
       if (!url) throw new Error('DATABASE_URL is not set. Local mode migrates by itself: npm start.');
-      await migrate(url);
-      process.stdout.write(options.json ? '{"migrated":true}\n' : 'The database is up to date.\n');
+      const serviceUrl = databaseUrl('DATABASE_SERVICE_URL');
+      await migrate(url, serviceUrl);
+      const login = serviceUrl === undefined ? null : decodeURIComponent(new URL(serviceUrl).username);
+      process.stdout.write(
+        options.json
+          ? `${JSON.stringify({ migrated: true, service_login: login })}\n`
+          : `The database is up to date${login === null ? '' : `; server and worker log in as ${login}`}.\n`,
+      );
     });
 }

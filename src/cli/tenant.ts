@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
 import { inTenant, openDatabase } from '../db/client.ts';
 import { ensureTenant, tenantExists } from '../db/tenants.ts';
-import { TENANT_NAME } from '../http/authentication.ts';
 import { readAddresses } from '../local/addresses.ts';
 import { dataDir } from './data-dir.ts';
+import { databaseUrl } from './database-url.ts';
+import { schoolName } from './school.ts';
 
 export function addTenant(program: Command): void {
   program
@@ -12,18 +12,14 @@ export function addTenant(program: Command): void {
     .description('manage schools')
     .command('add')
     .description('make a school; its first admin token would do so too')
-    .argument('<name>', 'as tokens will name it', tenantName)
+    .argument('<name>', 'as tokens will name it', schoolName)
     .option('--json', 'print the result as JSON')
     .action(add);
 }
 
-function tenantName(name: string): string {
-  if (TENANT_NAME.test(name)) return name;
-  throw new InvalidArgumentError('expected 1 to 63 of a-z, 0-9, - and _.');
-}
-
 async function add(name: string, options: { json?: boolean }): Promise<void> {
-  const url = process.env.DATABASE_URL || readAddresses(dataDir())?.databaseUrl;
+  const given = databaseUrl('DATABASE_SERVICE_URL') ?? databaseUrl('DATABASE_URL');
+  const url = given ?? readAddresses(dataDir())?.databaseUrl;
   if (!url) throw new Error('there is no database: set DATABASE_URL, or start local mode first (npm start).');
   const db = openDatabase(url, 'rollcall-cli', 1);
   try {

@@ -1,18 +1,18 @@
 import type { Command } from 'commander';
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { SignJWT } from 'jose';
+import { ROLES, SUBJECT } from '../http/authentication.ts';
 import { localSecrets } from '../local/secrets.ts';
 import { dataDir } from './data-dir.ts';
-
-const ROLES = ['admin', 'operator', 'teacher', 'student', 'guardian', 'service'];
+import { schoolName } from './school.ts';
 
 export function addToken(program: Command): void {
   program
     .command('token')
     .description('make an access token for local mode')
-    .requiredOption('--tenant <tenant>', 'the school')
+    .requiredOption('--tenant <tenant>', 'the school', schoolName)
     .addOption(new Option('--role <role>', 'what the holder may do').choices(ROLES).makeOptionMandatory())
-    .option('--sub <sub>', 'person id or e-mail of the holder', 'local')
+    .option('--sub <sub>', 'person id or e-mail of the holder', subject, 'local')
     .option('--json', 'print the token as JSON')
     .action(async (options: { tenant: string; role: string; sub: string; json?: boolean }) => {
       const secret =
@@ -20,6 +20,11 @@ export function addToken(program: Command): void {
       const token = await signToken(secret, options);
       process.stdout.write(options.json ? `${JSON.stringify({ token })}\n` : `${token}\n`);
     });
+}
+
+function subject(text: string): string {
+  if (SUBJECT.test(text)) return text;
+  throw new InvalidArgumentError('expected a person id or an e-mail address, without spaces.');
 }
 
 /** A token as a school's own issuer would sign it, valid for a day. */

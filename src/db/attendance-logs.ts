@@ -27,11 +27,27 @@ export interface LogFilter {
   status?: string | undefined;
 }
 
-export interface LogPage {
-  after: { startMs: number; classId: string; position: number } | null;
+/** Behind this row of this class. */
+export interface LogPosition {
+  startMs: number;
+  classId: string;
+  position: number;
+}
+
+export interface LogQuery {
+  after: LogPosition | null;
   limit: number;
   nowMs: number;
 }
+
+/** `next`: where the next page begins, null when there is none. A page may be short, or empty, and others follow. */
+export interface LogPage {
+  rows: LogRow[];
+  next: LogPosition | null;
+}
+
+/** Behind every row of a class: none has as many stays. */
+export const CLASS_END = 1_000_000;
 
 /** Classes of which a page may show live figures; each is calculated for the page. */
 const LIVE_CLASSES = 50;
@@ -41,11 +57,15 @@ export async function listAttendanceLogs(
   tx: Tx,
   tenantId: string,
   filter: LogFilter,
-  page: LogPage,
-): Promise<LogRow[]> {
-  const live = await liveRows(tx, tenantId, filter, page);
-  const stored = await storedRows(tx, tenantId, filter, page, live.upTo);
-  return [...stored, ...live.rows].sort(byPlace).slice(0, page.limit);
+  query: LogQuery,
+): Promise<LogPage> {
+  const live = await liveRows(tx, tenantId, filter, query);
+  const stored = await storedRows(tx, tenantId, filter, query, live.upTo);
+  const found = [...stored, ...live.rows].sort(byPlace);
+  const rows = found.slice(0, query.limit);
+  const last = rows.at(-1);
+  if (found.length > query.limit && last !== undefined) return { rows, next: last };
+  return { rows, next: live.upTo === null ? null : { ...live.upTo, position: CLASS_END } };
 }
 
 function byPlace(a: LogRow, b: LogRow): number {
@@ -76,7 +96,7 @@ async function storedRows(
   tx: Tx,
   tenantId: string,
   filter: LogFilter,
-  { after, limit }: LogPage,
+  { after, limit }: LogQuery,
   upTo: Place | null,
 ): Promise<LogRow[]> {
   const rows = await tx.execute<Record<string, unknown>>(sql`
@@ -99,7 +119,7 @@ async function storedRows(
       and ${filter.status === undefined ? sql`true` : sql`r.status = ${filter.status}`}
       and ${after === null ? sql`true` : sql`(${classes.startAt}, ${classes.id}, s.position) > (${place(after)}, ${after.position})`}
       and ${upTo === null ? sql`true` : sql`(${classes.startAt}, ${classes.id}) <= (${place(upTo)})`}
-    order by ${classes.startAt}, ${classes.id}, s.position limit ${limit}`);
+    order by ${classes.startAt}, ${classes.id}, s.position limit ${limit + 1}`);
   return rows.map((row) => {
     const { startAt, ...rest } = row as unknown as Omit<LogRow, 'startMs'> & { startAt: string };
     return { ...rest, startMs: new Date(startAt).getTime() };
@@ -111,7 +131,7 @@ async function liveRows(
   tx: Tx,
   tenantId: string,
   filter: LogFilter,
-  { after, nowMs }: LogPage,
+  { after, nowMs }: LogQuery,
 ): Promise<{ rows: LogRow[]; upTo: Place | null }> {
   // Before the first calculation everybody is pending.
   if (filter.status !== undefined && filter.status !== 'pending') return { rows: [], upTo: null };
@@ -124,7 +144,7 @@ async function liveRows(
         sql`exists (select 1 from events e where e.tenant_id = ${classes.tenantId} and e.class_id = ${classes.id})`,
         sql`not exists (select 1 from calculations k
           where k.tenant_id = ${classes.tenantId} and k.class_id = ${classes.id})`,
-        after === null ? undefined : sql`(${classes.startAt}, ${classes.id}) >= (${place(after)})`,
+        fromClassOf(after),
       ),
     )
     .orderBy(asc(classes.startAt), asc(classes.id))
@@ -148,7 +168,13 @@ async function liveRows(
   };
 }
 
-function isBeyond(row: LogRow, after: LogPage['after']): boolean {
+function fromClassOf(after: LogPosition | null): SQL | undefined {
+  if (after === null) return undefined;
+  const beyond = after.position >= CLASS_END ? sql`>` : sql`>=`;
+  return sql`(${classes.startAt}, ${classes.id}) ${beyond} (${place(after)})`;
+}
+
+function isBeyond(row: LogRow, after: LogPosition | null): boolean {
   if (after === null) return true;
   return row.startMs !== after.startMs || row.classId !== after.classId || row.position > after.position;
 }

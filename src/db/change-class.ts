@@ -1,22 +1,29 @@
 /** Rescheduling and cancelling: what is allowed depends on the hour (product §3). */
 import { and, eq, sql } from 'drizzle-orm';
+import type { Provider } from '../attendance/facts.ts';
+import { type ClassDetails, detailsOf } from './class-details.ts';
 import { type Phase, phaseOf } from './class-phase.ts';
+import { changedFields, followChange } from './class-request.ts';
 import { type ClassView, viewClass } from './classes.ts';
 import type { ClassRef, Tx } from './client.ts';
-import { openAt } from './plans.ts';
+import { moveSession } from './move-session.ts';
+import { type ClassRow, openAt } from './plans.ts';
 import { PolicyNotFound, policyDateOf, policyOf } from './policy-in-force.ts';
-import { type Roster, writeRoster } from './rosters.ts';
+import { roomNameOf } from './room-name.ts';
+import { writeRoster } from './rosters.ts';
 import { classes } from './schema.ts';
 import { readTenant } from './tenants.ts';
 
-export interface ClassChange {
+type Plain = Omit<ClassDetails, 'startMs' | 'endMs' | 'provider'>;
+
+/** What is left out stays as it is. */
+export type ClassChange = { [K in keyof Plain]?: Plain[K] | undefined } & {
   startMs?: number | undefined;
   endMs?: number | undefined;
   durationMs?: number | undefined;
-  subject?: string | undefined;
-  teacherEmail?: string | undefined;
-  studentEmails?: string[] | undefined;
-}
+  /** With the tenant's pattern, by which a class that moves to LiveKit gets its room. */
+  provider?: { name: Provider; roomPattern: string } | undefined;
+};
 
 export type Changed =
   /** `planVersion` null: it was so already, and nobody needs to be told. */
@@ -40,40 +47,38 @@ export async function changeClass(
   const phase = await phaseOf(tx, view, nowMs);
   const refusal = refusalOf(phase, change);
   if (refusal !== null) return { kind: 'refused', reason: refusal };
-  const times = newTimes(view, change, phase, nowMs);
+  const before = detailsOf(view);
+  const times = newTimes(before, change, phase, nowMs);
   if ('field' in times) return { kind: 'invalid', ...times };
-  const roster = newRoster(view, change);
-  if (roster?.studentEmails.includes(roster.teacherEmail)) {
-    const field = change.studentEmails === undefined ? 'teacher_email' : 'student_emails';
-    return { kind: 'invalid', field, message: 'the teacher of a class must not be one of its students' };
-  }
+  const after: ClassDetails = { ...before, ...chosen(before, change), ...times };
+  const contradiction = contradictionOf(after, change);
+  if (contradiction !== null) return { kind: 'invalid', ...contradiction };
+  const changed = changedFields(before, after);
+  if (Object.keys(changed).length === 0) return { kind: 'changed', view, planVersion: null };
+
   const { row } = view;
-  const policyDate =
-    times.startMs === row.startAt.getTime()
-      ? row.policyDate
-      : policyDateOf(times.startMs, (await readTenant(tx, ref.tenantId)).timeZone);
-  if (!(await policyHolds(tx, { ...row, policyDate }))) {
-    return {
-      kind: 'invalid',
-      field: 'start_time',
-      message: `policy "${row.policy}" does not hold yet on that day`,
-    };
+  const policyDate = await newPolicyDate(tx, row, after, changed);
+  if (typeof policyDate === 'object') return { kind: 'invalid', ...policyDate };
+  if ('teacher_email' in changed || 'student_emails' in changed) await writeRoster(tx, ref, after);
+  const moved = 'provider' in changed || 'meeting_code' in changed;
+  if (moved) {
+    const { meetingCode } = after;
+    await moveSession(tx, ref, { meetingCode, roomName: newRoom(ref, change.provider, after.sessionType) });
   }
-  const subject = change.subject ?? row.subject;
-  const sameTimes = times.startMs === row.startAt.getTime() && times.endMs === row.endAt.getTime();
-  if (sameTimes && roster === null && subject === row.subject)
-    return { kind: 'changed', view, planVersion: null };
-  if (roster !== null) await writeRoster(tx, ref, roster);
   const planVersion = row.planVersion + 1;
-  const opensMs = openAt(row.id, times.startMs, row.openLeadSeconds * 1_000);
+  const opensMs = openAt(row.id, after.startMs, after.openLeadSeconds * 1_000);
+  const { startMs, endMs, teacherEmail: _teacher, studentEmails: _students, ...columns } = after;
   await tx
     .update(classes)
     .set({
-      subject,
+      ...columns,
+      startAt: new Date(startMs),
+      endAt: new Date(endMs),
       policyDate,
-      startAt: new Date(times.startMs),
-      endAt: new Date(times.endMs),
+      request: followChange(row.request, changed),
       planVersion,
+      // What kept the old place from being captured says nothing about the new one.
+      ...(moved ? { captureProblem: null } : {}),
       // Opened already, and now so far ahead that it will be opened another time.
       ...(row.status === 'open' && opensMs > nowMs ? { status: 'scheduled' as const, openedAt: null } : {}),
     })
@@ -81,13 +86,64 @@ export async function changeClass(
   return { kind: 'changed', view: await viewClass(tx, ref), planVersion };
 }
 
-async function policyHolds(tx: Tx, row: ClassView['row']): Promise<boolean> {
+/** A code goes with Meet alone: a class that moves elsewhere leaves it behind. */
+function chosen(before: ClassDetails, change: ClassChange): Omit<ClassDetails, 'startMs' | 'endMs'> {
+  const provider = change.provider?.name ?? before.provider;
+  const kept = provider === 'meet' ? before.meetingCode : null;
+  return {
+    teacherEmail: change.teacherEmail ?? before.teacherEmail,
+    studentEmails: change.studentEmails ?? before.studentEmails,
+    subject: change.subject ?? before.subject,
+    sessionType: change.sessionType ?? before.sessionType,
+    provider,
+    meetingCode: change.meetingCode === undefined ? kept : change.meetingCode,
+    policy: change.policy ?? before.policy,
+    timeZone: change.timeZone ?? before.timeZone,
+    openLeadSeconds: change.openLeadSeconds ?? before.openLeadSeconds,
+    pollSeconds: change.pollSeconds ?? before.pollSeconds,
+    verifySeconds: change.verifySeconds ?? before.verifySeconds,
+    graceSeconds: change.graceSeconds ?? before.graceSeconds,
+  };
+}
+
+interface FieldProblem {
+  field: string;
+  message: string;
+}
+
+function contradictionOf(after: ClassDetails, change: ClassChange): FieldProblem | null {
+  if (after.studentEmails.includes(after.teacherEmail)) {
+    const field = change.studentEmails === undefined ? 'teacher_email' : 'student_emails';
+    return { field, message: 'the teacher of a class must not be one of its students' };
+  }
+  if (after.meetingCode !== null && after.provider !== 'meet') {
+    const message = `goes with provider meet; this class is for ${after.provider}`;
+    return { field: 'meeting_code', message };
+  }
+  return null;
+}
+
+function newRoom(ref: ClassRef, provider: ClassChange['provider'], sessionType: string): string | null {
+  return provider?.name === 'livekit' ? roomNameOf(provider.roomPattern, ref, sessionType) : null;
+}
+
+/** The day by which the policy is chosen, on which it must hold; the same as before unless the class moves. */
+async function newPolicyDate(
+  tx: Tx,
+  row: ClassRow,
+  after: ClassDetails,
+  changed: Record<string, unknown>,
+): Promise<string | FieldProblem> {
+  const moves = 'start_time' in changed;
+  if (!moves && !('policy' in changed)) return row.policyDate;
+  const { timeZone } = await readTenant(tx, row.tenantId);
+  const policyDate = moves ? policyDateOf(after.startMs, timeZone) : row.policyDate;
   try {
-    await policyOf(tx, row);
-    return true;
+    await policyOf(tx, { ...row, policy: after.policy, policyDate });
+    return policyDate;
   } catch (error) {
-    if (error instanceof PolicyNotFound) return false;
-    throw error;
+    if (!(error instanceof PolicyNotFound)) throw error;
+    return { field: 'policy' in changed ? 'policy' : 'start_time', message: error.message };
   }
 }
 
@@ -117,18 +173,13 @@ interface Times {
 }
 
 /** A new start alone moves the class and keeps its length. */
-function newTimes(
-  { row }: ClassView,
-  change: ClassChange,
-  phase: Phase,
-  nowMs: number,
-): Times | { field: string; message: string } {
-  const length = change.durationMs ?? row.endAt.getTime() - row.startAt.getTime();
-  const startMs = change.startMs ?? row.startAt.getTime();
+function newTimes(before: Times, change: ClassChange, phase: Phase, nowMs: number): Times | FieldProblem {
+  const length = change.durationMs ?? before.endMs - before.startMs;
+  const startMs = change.startMs ?? before.startMs;
   const moved = change.startMs !== undefined || change.durationMs !== undefined;
-  let endMs = change.endMs ?? (moved ? startMs + length : row.endAt.getTime());
+  let endMs = change.endMs ?? (moved ? startMs + length : before.endMs);
   const field = 'end_time';
-  if (phase === 'active' && endMs !== row.endAt.getTime()) {
+  if (phase === 'active' && endMs !== before.endMs) {
     if (endMs < nowMs - NOW_TOLERANCE_MS) {
       return { field, message: 'the class has begun; its end must be now or later' };
     }
@@ -137,16 +188,6 @@ function newTimes(
   if (endMs <= startMs) return { field, message: 'must be after the start' };
   if (endMs - startMs > LONGEST_MS) return { field, message: 'must be at most 24 hours after the start' };
   return { startMs, endMs };
-}
-
-/** Null: the roster stays as it is. */
-function newRoster({ roster }: ClassView, change: ClassChange): Roster | null {
-  const teacher = roster.find((person) => person.role === 'teacher')?.email ?? '';
-  const students = roster.filter((person) => person.role === 'student').map((person) => person.email);
-  const teacherEmail = change.teacherEmail ?? teacher;
-  const studentEmails = change.studentEmails ?? students;
-  const same = teacherEmail === teacher && [...studentEmails].sort().join() === students.sort().join();
-  return same ? null : { teacherEmail, studentEmails };
 }
 
 /** Works until the class is settled. The evidence stays; closing the room is the workflow's work. */

@@ -1,4 +1,5 @@
 /** What a class was asked for, kept so that the same `external_id` must ask for the same. */
+import type { ClassDetails } from './class-details.ts';
 
 /** Under the names of the API. */
 export interface AskedFor {
@@ -13,6 +14,26 @@ export interface Difference {
   requested: unknown;
 }
 
+/** A class in the words of the API, each in one form: whoever asks for the same in other words asks for this. */
+export function askedFields(details: ClassDetails): Record<string, unknown> {
+  return {
+    teacher_email: details.teacherEmail,
+    student_emails: [...details.studentEmails].sort(),
+    subject: details.subject,
+    start_time: new Date(details.startMs).toISOString(),
+    end_time: new Date(details.endMs).toISOString(),
+    session_type: details.sessionType,
+    provider: details.provider,
+    meeting_code: details.meetingCode,
+    policy: details.policy,
+    time_zone: details.timeZone,
+    open_lead_seconds: details.openLeadSeconds,
+    poll_seconds: details.pollSeconds,
+    verify_seconds: details.verifySeconds,
+    grace_seconds: details.graceSeconds,
+  };
+}
+
 export function differencesOf(existing: AskedFor, requested: AskedFor): Difference[] {
   const left = (asked: AskedFor, field: string) => asked.defaulted.includes(field);
   return Object.keys({ ...existing.fields, ...requested.fields })
@@ -24,6 +45,13 @@ export function differencesOf(existing: AskedFor, requested: AskedFor): Differen
     }))
     .filter((one) => JSON.stringify(one.existing) !== JSON.stringify(one.requested))
     .filter(({ field }) => !(left(existing, field) && left(requested, field)));
+}
+
+/** The fields in which a class differs from what it was, as they are now. */
+export function changedFields(before: ClassDetails, after: ClassDetails): Record<string, unknown> {
+  const was = askedFields(before);
+  const entries = Object.entries(askedFields(after));
+  return Object.fromEntries(entries.filter(([name, is]) => JSON.stringify(is) !== JSON.stringify(was[name])));
 }
 
 /**

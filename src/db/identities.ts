@@ -1,6 +1,7 @@
 /** The review queue: providers' names for people, and what was decided about them. */
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { Tx } from './client.ts';
+import type { ClassRow } from './plans.ts';
 import { classes, classIdentities, identities, identityDecisions } from './schema.ts';
 
 type IdentityRow = typeof identities.$inferSelect;
@@ -87,17 +88,16 @@ export interface Decision {
   decidedBy: string;
 }
 
-/** `touched`: the classes for which something changed, and whether each has been calculated or settled already. */
+/** `touched`: the classes for which something changed, where each stands, and whether it has been calculated. */
 export type Decided =
   | { kind: 'decided'; touched: TouchedClass[] }
   | { kind: 'not_found' }
   | { kind: 'machine' };
 
-interface TouchedClass {
+type TouchedClass = Pick<ClassRow, 'status' | 'endAt' | 'settledAt'> & {
   classId: string;
   calculated: boolean;
-  settled: boolean;
-}
+};
 
 /**
  * Decides in every class where the identity still waits, or, when it waits nowhere, in every class it was seen in: so
@@ -144,7 +144,13 @@ export async function decideIdentity(
 /** The classes in which the identity was seen, in one order for everybody who locks several. */
 async function lockClasses(tx: Tx, tenantId: string, identityId: string): Promise<TouchedClass[]> {
   const rows = await tx
-    .select({ classId: classes.id, settledAt: classes.settledAt, policyVersion: classes.policyVersion })
+    .select({
+      classId: classes.id,
+      status: classes.status,
+      endAt: classes.endAt,
+      settledAt: classes.settledAt,
+      policyVersion: classes.policyVersion,
+    })
     .from(classes)
     .where(
       and(
@@ -156,9 +162,5 @@ async function lockClasses(tx: Tx, tenantId: string, identityId: string): Promis
     .orderBy(classes.id)
     .for('update');
   // The first calculation fixes the policy version.
-  return rows.map(({ classId, settledAt, policyVersion }) => ({
-    classId,
-    settled: settledAt !== null,
-    calculated: policyVersion !== null,
-  }));
+  return rows.map(({ policyVersion, ...one }) => ({ ...one, calculated: policyVersion !== null }));
 }

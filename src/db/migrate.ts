@@ -1,3 +1,4 @@
+import { DrizzleQueryError } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate as runMigrations } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
@@ -20,8 +21,16 @@ export async function migrate(ownerUrl: string, serviceUrl?: string): Promise<vo
     await runMigrations(drizzle(client), { migrationsFolder: MIGRATIONS });
     if (serviceUrl !== undefined) await ensureServiceLogin(client, serviceUrl);
   } catch (error) {
-    throw databaseUnavailable(error) ?? error;
+    throw databaseUnavailable(error) ?? migrationFailed(error) ?? error;
   } finally {
     await client.end({ timeout: 5 });
   }
+}
+
+/** PostgreSQL's reason alone: the message of Drizzle is the whole text of the migration. */
+function migrationFailed(error: unknown): Error | null {
+  if (!(error instanceof DrizzleQueryError)) return null;
+  return new Error(`the migration failed: ${error.cause?.message ?? 'PostgreSQL gave no reason'}`, {
+    cause: error,
+  });
 }

@@ -8,7 +8,10 @@ import { isPreset, type Policy, PRESETS, policyFromDefinition, resolvePolicy } f
 import type { Tx } from './client.ts';
 import { type classes, policies } from './schema.ts';
 
-type PolicyOfClass = Pick<typeof classes.$inferSelect, 'tenantId' | 'policy' | 'policyVersion' | 'policyDate'>;
+type PolicyOfClass = Pick<
+  typeof classes.$inferSelect,
+  'tenantId' | 'policy' | 'policyVersion' | 'policyDate'
+>;
 
 /** The day that an instant has in a zone, `YYYY-MM-DD`. */
 export function policyDateOf(startMs: number, zone: string): string {
@@ -33,6 +36,10 @@ export async function policyOf(tx: Tx, row: PolicyOfClass, version = row.policyV
     throw new PolicyNotFound(`policy "${row.policy}" has no version ${version}`);
   }
   const policy = resolvePolicy(row.policy, row.policyDate, versions);
-  if (!policy) throw new PolicyNotFound(`policy "${row.policy}" does not hold yet on ${row.policyDate}`);
-  return policy;
+  if (policy) return policy;
+  throw new PolicyNotFound(
+    versions.length === 0
+      ? `there is no policy "${row.policy}"`
+      : `policy "${row.policy}" does not hold yet on ${row.policyDate}`,
+  );
 }

@@ -1,11 +1,7 @@
 import type { ClassRef } from './client.ts';
 
 /** The LiveKit room of a class, by the pattern of its tenant. */
-export function roomNameOf(
-  pattern: string,
-  { tenantId, classId }: ClassRef,
-  sessionType: string,
-): string {
+export function roomNameOf(pattern: string, { tenantId, classId }: ClassRef, sessionType: string): string {
   const places: Record<string, string> = {
     tenant: tenantId,
     session_type: sessionType,

@@ -1,31 +1,19 @@
 import { and, eq, isNotNull } from 'drizzle-orm';
+import type { ClassDetails } from './class-details.ts';
 import { type AskedFor, type Difference, differencesOf } from './class-request.ts';
 import { type ClassView, viewClass } from './classes.ts';
 import type { ClassRef, Tx } from './client.ts';
-import type { ClassRow } from './plans.ts';
-import { type Roster, writeRoster } from './rosters.ts';
 import { meetingUriOf } from './meeting-uri.ts';
+import { writeRoster } from './rosters.ts';
 import { classes, sessions } from './schema.ts';
 
 /** A class as it was asked for, with what the request left out filled in. */
-export interface ClassRequest extends Roster {
+export interface ClassRequest extends ClassDetails {
   classId: string;
   externalId: string | null;
-  subject: string;
-  startMs: number;
-  endMs: number;
-  sessionType: string;
-  provider: ClassRow['provider'];
-  meetingCode: string | null;
   roomName: string | null;
-  policy: string;
-  timeZone: string;
   /** The day of the start in the tenant's zone, `YYYY-MM-DD`. */
   policyDate: string;
-  openLeadSeconds: number;
-  pollSeconds: number;
-  verifySeconds: number;
-  graceSeconds: number;
   scheduledAtMs: number;
   /** Under the names of the API, to be compared with a later request of the same `external_id`. */
   asked: AskedFor;

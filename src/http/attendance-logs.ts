@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { type LogRow, listAttendanceLogs } from '../db/attendance-logs.ts';
+import { CLASS_END, type LogRow, listAttendanceLogs } from '../db/attendance-logs.ts';
 import { ATTENDANCE_STATUSES } from './attendance-shape.ts';
 import { STAFF } from './authentication.ts';
-import { cursorMs, pageOf, readCursor, writeCursor } from './cursor.ts';
+import { cursorMs, readCursor, writeCursor } from './cursor.ts';
 import { email, instant, isoMs, page, shownInstant, uuid } from './fields.ts';
 import { listOf } from './list-schema.ts';
 import { read } from './route.ts';
@@ -43,12 +43,13 @@ export const attendanceLogsRoute = read({
   operationId: 'listAttendanceLogs',
   tag: 'monitoring',
   summary: 'One row for each person and stay',
-  description: 'Filters combine. The rows of a person sum, up to rounding, to presence less bridging.',
+  description:
+    'Filters combine. A page may hold fewer rows than its limit, even none, and others follow: next_cursor tells. The rows of a person sum, up to rounding, to presence less bridging.',
   roles: STAFF,
   query,
   answers: { 200: { description: 'A page of stays', schema: listOf(logSchema) } },
   async handle(tx, { deps, tenantId, query: asked }) {
-    const after = readCursor('logs', z.tuple([cursorMs, uuid, z.int().min(0).max(1_000_000)]), asked.cursor);
+    const after = readCursor('logs', z.tuple([cursorMs, uuid, z.int().min(0).max(CLASS_END)]), asked.cursor);
     const filter = {
       classId: asked.class_id ?? asked.session_id,
       fromMs: asked.from === undefined ? undefined : Date.parse(asked.from),
@@ -56,14 +57,15 @@ export const attendanceLogsRoute = read({
       email: asked.email,
       status: asked.status,
     };
-    const rows = await listAttendanceLogs(tx, tenantId, filter, {
+    const { rows, next } = await listAttendanceLogs(tx, tenantId, filter, {
       after: after === null ? null : { startMs: after[0], classId: after[1], position: after[2] },
-      limit: asked.limit + 1,
+      limit: asked.limit,
       nowMs: deps.now(),
     });
-    return pageOf(rows, asked.limit, logShape, ({ startMs, classId, position }) =>
-      writeCursor('logs', [startMs, classId, position]),
-    );
+    return {
+      items: rows.map(logShape),
+      next_cursor: next === null ? null : writeCursor('logs', [next.startMs, next.classId, next.position]),
+    };
   },
 });
 

@@ -152,7 +152,8 @@ describe('the policy of a class', () => {
   const inZone = (zone: string) => app.call('PATCH', '/api/tenant', { body: { time_zone: zone } });
 
   test('is that of the day on which the class was scheduled, whatever zone the tenant takes later', async () => {
-    id = (await app.call('POST', '/api/schedule/class', { body: lesson({ policy: 'autumn' }) })).body.class_id;
+    id = (await app.call('POST', '/api/schedule/class', { body: lesson({ policy: 'autumn' }) })).body
+      .class_id;
     await inZone('Pacific/Honolulu');
     expect(await version()).toBe(1);
     const patch = (body: unknown) => app.call('PATCH', `/api/classes/${id}`, { body });

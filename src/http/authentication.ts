@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { Problem, tryAgain } from './problem.ts';
 
-const ROLES = ['admin', 'operator', 'teacher', 'student', 'guardian', 'service'] as const;
+export const ROLES = ['admin', 'operator', 'teacher', 'student', 'guardian', 'service'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** Who may see everything of a tenant (product §8, "staff"). */
@@ -37,12 +37,11 @@ const CLOCK_TOLERANCE_SECONDS = 5;
 /** What a school may be called: it becomes part of workflow ids. */
 export const TENANT_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
+/** A person id or an e-mail address: printable and short, since it becomes part of keys. */
+export const SUBJECT = /^[\x21-\x7e]{1,254}$/;
+
 const claims = z.object({
-  // Printable and short: it becomes part of keys.
-  sub: z
-    .string()
-    .regex(/^[\x21-\x7e]{1,254}$/, 'must be a person id or an e-mail address')
-    .toLowerCase(),
+  sub: z.string().regex(SUBJECT, 'must be a person id or an e-mail address').toLowerCase(),
   tenant: z.string().regex(TENANT_NAME, 'must be 1 to 63 of a-z, 0-9, - and _'),
   role: z.enum(ROLES),
 });

@@ -1,25 +1,41 @@
 import { DateTime } from 'luxon';
 import { z } from 'zod';
-import { type Changed, cancelClass, changeClass } from '../db/change-class.ts';
+import type { Provider } from '../attendance/facts.ts';
+import { type Changed, type ClassChange, cancelClass, changeClass } from '../db/change-class.ts';
 import { listClasses, viewClass } from '../db/classes.ts';
+import type { Tx } from '../db/client.ts';
 import { readTenant } from '../db/tenants.ts';
 import { STAFF } from './authentication.ts';
 import { ringPlan } from './bell.ts';
 import {
+  ACCEPTED_POLICIES,
   checkEndings,
   checkTeacher,
   durationMs,
   endings,
   givenEndings,
+  meetingCode,
   studentEmails,
 } from './class-fields.ts';
 import { classSchema, classShape, classStatus } from './class-shape.ts';
 import { cursorMs, pageOf, readCursor, writeCursor } from './cursor.ts';
-import { calendarDate, email, instant, line, page, uuid } from './fields.ts';
+import {
+  calendarDate,
+  email,
+  instant,
+  line,
+  page,
+  provider,
+  slug,
+  timeZone,
+  timings,
+  uuid,
+} from './fields.ts';
 import { listOf } from './list-schema.ts';
 import { mustBeOwn } from './own-class.ts';
 import { invalid, Problem } from './problem.ts';
 import { type Call, type Change, change, read } from './route.ts';
+import { settingsOf } from './tenant-settings.ts';
 
 const one = { 200: { description: 'The class', schema: classSchema } };
 const someone = z.union([uuid, email], { error: 'must be a person id or an e-mail address' });
@@ -50,6 +66,18 @@ const changeBody = z
     subject: line(200).optional(),
     teacher_email: email.optional(),
     student_emails: studentEmails.optional(),
+    session_type: slug.optional(),
+    provider: provider.optional(),
+    meeting_code: meetingCode
+      .nullable()
+      .meta({ description: 'Null: the class gets a space of its own' })
+      .optional(),
+    policy: line(100).optional(),
+    time_zone: timeZone.optional(),
+    open_lead_seconds: timings.open_lead_seconds.optional(),
+    poll_seconds: timings.poll_seconds.optional(),
+    verify_seconds: timings.verify_seconds.optional(),
+    grace_seconds: timings.grace_seconds.optional(),
   })
   .superRefine((given, context) => {
     checkEndings(given, context, 0);
@@ -112,21 +140,30 @@ export const classRoutes = [
     path: '/api/classes/{class_id}',
     operationId: 'changeClass',
     tag: 'classes',
-    summary: 'Reschedule a class or change its roster',
+    summary: 'Reschedule a class or change anything else about it',
     description:
-      'Before the start anything; while active only the end, to now or later; after the end 409. A new start alone moves the class and keeps its length.',
+      'Before the start anything; while active only the end, to now or later; after the end 409. A new start alone moves the class and keeps its length. Another provider or meeting_code gives it another space or room. The external_id stands for the class as it has become.',
     roles: ['admin', 'service'],
     body: changeBody,
     answers: one,
     async handle(tx, call) {
       const { body: given, ref, deps } = call;
-      const wanted = {
+      const wanted: ClassChange = {
         startMs: given.start_time === undefined ? undefined : Date.parse(given.start_time),
         endMs: given.end_time === undefined ? undefined : Date.parse(given.end_time),
         durationMs: durationMs(given),
         subject: given.subject,
         teacherEmail: given.teacher_email,
         studentEmails: given.student_emails,
+        sessionType: given.session_type,
+        provider: await providerOf(tx, call, given.provider),
+        meetingCode: given.meeting_code,
+        policy: given.policy,
+        timeZone: given.time_zone,
+        openLeadSeconds: given.open_lead_seconds,
+        pollSeconds: given.poll_seconds,
+        verifySeconds: given.verify_seconds,
+        graceSeconds: given.grace_seconds,
       };
       return changed(call, await changeClass(tx, ref, wanted, deps.now), givenEndings(given)[0]);
     },
@@ -146,13 +183,24 @@ export const classRoutes = [
   }),
 ];
 
+async function providerOf(
+  tx: Tx,
+  { deps, tenantId }: Call<unknown, unknown>,
+  name: Provider | undefined,
+): Promise<ClassChange['provider']> {
+  if (name === undefined) return undefined;
+  const { room_pattern: roomPattern } = settingsOf(await readTenant(tx, tenantId), deps.config);
+  return { name, roomPattern };
+}
+
 function changed({ deps, ref }: Call<unknown, unknown>, result: Changed, ending: string | undefined): Change {
   switch (result.kind) {
     case 'refused':
       throw new Problem('conflict', result.reason);
     case 'invalid': {
       const field = result.field === 'end_time' ? (ending ?? 'start_time') : result.field;
-      throw invalid({ field, message: result.message });
+      const accepted = field === 'policy' ? `; ${ACCEPTED_POLICIES}` : '';
+      throw invalid({ field, message: `${result.message}${accepted}` });
     }
     case 'changed': {
       const { planVersion, view } = result;

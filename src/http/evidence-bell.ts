@@ -1,9 +1,19 @@
 /** Evidence rings a class at most once a minute (product §3, Bells); what comes in between is told when the minute is over. */
 import { type ClassRef, inTenant, type Tx } from '../db/client.ts';
+import type { ClassRow } from '../db/plans.ts';
 import { takeRing } from '../db/rings.ts';
 import { ringEvidence } from './bell.ts';
 import { loggable } from './loggable.ts';
 import type { Deps } from './route.ts';
+
+/** Before its end a class reads its evidence by itself; once it is settled or cancelled, nobody waits for any. */
+export function waitsForEvidence(
+  { status, endAt, settledAt }: Pick<ClassRow, 'status' | 'endAt' | 'settledAt'>,
+  nowMs: number,
+): boolean {
+  if (settledAt !== null || status === 'cancelled') return false;
+  return nowMs >= endAt.getTime() || status === 'ended' || status === 'reconciling';
+}
 
 export interface EvidenceBell {
   /** Part of the transaction that stores the evidence; answers what to do once that is committed. */

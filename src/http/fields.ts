@@ -76,11 +76,19 @@ export const wholeNumber = (min: number, max: number) => {
     .regex(/^\d{1,10}$/, { error, abort: true })
     .transform(Number)
     .refine((value) => value >= min && value <= max, { error })
-    .meta({ override: { type: 'integer', minimum: min, maximum: max, pattern: undefined } });
+    .meta({
+      override: ({ jsonSchema }) => {
+        delete jsonSchema.pattern;
+        Object.assign(jsonSchema, { type: 'integer', minimum: min, maximum: max });
+      },
+    });
 };
 
 export const page = {
-  limit: wholeNumber(1, 200).default(50),
+  // Told again: what is read from text loses its default on the way into the document.
+  limit: wholeNumber(1, 200)
+    .default(50)
+    .meta({ override: { default: 50 } }),
   cursor: z.string({ error: 'must be the next_cursor of an earlier answer, once' }).max(500).optional(),
 };
 

@@ -90,6 +90,7 @@ describe('a decision', () => {
     await app.call('POST', `/api/classes/${id}/recalculate`);
     expect(await record('amal@school.example')).toMatchObject({ status: 'unknown', version: 1 });
     const amal = await personId('amal@school.example');
+    app.clock.nowMs += MINUTE_MS;
     const { status, body } = await decide((await find('tablet')).id, 'match', { person_id: amal });
     expect(status).toBe(200);
     expect(body).toMatchObject({
@@ -118,6 +119,7 @@ describe('a decision', () => {
 
   test('about a class that has not ended rings nobody', async () => {
     app.clock.nowMs = START_MS + MINUTE_MS;
+    app.temporal.calls.length = 0;
     const events = [{ source_event_id: `i${next++}`, kind: 'joined', at: at(START_MS), identity: 'in-time' }];
     await app.call('POST', `/api/classes/${id}/events`, { body: { source: 'zoom', events } });
     await decide((await find('in-time')).id, 'dismiss');
@@ -125,7 +127,12 @@ describe('a decision', () => {
   });
 
   test('to take a match back stands when the same evidence comes again', async () => {
-    const proof = { source_event_id: `i${next++}`, kind: 'joined', at: at(START_MS), email: 'amal@school.example' };
+    const proof = {
+      source_event_id: `i${next++}`,
+      kind: 'joined',
+      at: at(START_MS),
+      email: 'amal@school.example',
+    };
     const import_ = () =>
       app.call('POST', `/api/classes/${id}/events`, { body: { source: 'zoom', events: [proof] } });
     await import_();

@@ -3,8 +3,8 @@ import { calculateClass } from '../db/calculations.ts';
 import type { Tx } from '../db/client.ts';
 import { type Decision, decideIdentity, type IdentityView, listIdentities } from '../db/identities.ts';
 import { findPeopleById } from '../db/people.ts';
-import { ringEvidence } from './bell.ts';
 import { cursorMs, pageOf, readCursor, writeCursor } from './cursor.ts';
+import { waitsForEvidence } from './evidence-bell.ts';
 import { iso, page, shownInstant, uuid } from './fields.ts';
 import { listOf } from './list-schema.ts';
 import { invalid, notFound, Problem } from './problem.ts';
@@ -110,17 +110,19 @@ async function decide(
   if (result.kind === 'machine')
     throw new Problem('conflict', 'this identity is a machine and never a person');
   // A decision touches few classes, and a calculation takes one at a time.
-  for (const { classId, calculated } of result.touched) {
-    if (calculated) await calculateClass(tx, { tenantId, classId });
+  const rings: (() => Promise<void>)[] = [];
+  for (const touched of result.touched) {
+    const ref = { tenantId, classId: touched.classId };
+    if (touched.calculated) await calculateClass(tx, ref);
+    if (waitsForEvidence(touched, deps.now())) rings.push(await deps.evidenceBell.prepare(tx, ref));
   }
-  const waiting = result.touched.filter((one) => !one.settled);
   const [view] = await listIdentities(tx, tenantId, { id, after: null, limit: 1 });
   if (!view) throw notFound('identity');
   return {
     status: 200,
     body: identityShape(view),
     afterCommit: async () => {
-      await Promise.all(waiting.map(({ classId }) => ringEvidence(deps, { tenantId, classId })));
+      await Promise.all(rings.map((ring) => ring()));
     },
   };
 }

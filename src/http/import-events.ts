@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { calculateClass } from '../db/calculations.ts';
+import { type FoundClass, phaseOf, windowOf } from '../db/class-phase.ts';
 import type { ClassRef, Tx } from '../db/client.ts';
 import { findPeopleById } from '../db/people.ts';
 import { type ClassRow, readClass } from '../db/plans.ts';
@@ -7,6 +8,7 @@ import { declareComplete, readSource } from '../db/sources.ts';
 import { appendEvents, type NewEvent } from '../ingest/append-events.ts';
 import { meetByName } from '../ingest/import-identities.ts';
 import { EVENT_KINDS } from './events.ts';
+import { waitsForEvidence } from './evidence-bell.ts';
 import { email, instant, line, slug, uuid } from './fields.ts';
 import { invalid } from './problem.ts';
 import { type Change, change, type Deps } from './route.ts';
@@ -71,16 +73,18 @@ export const importRoute = change({
   tag: 'evidence',
   summary: 'Hand in evidence of another source',
   description:
-    'The source must be registered. An unknown person becomes an unmatched identity. `complete` says that the source has told all it knows of this class; it is taken only when nothing of the request is rejected.',
+    'The source must be registered. An unknown person becomes an unmatched identity. `complete` says that the source has told all it knows of this class; it is accepted once the class has ended, and taken only when nothing of the request is rejected.',
   roles: ['service', 'admin'],
   body,
   bodyLimit: ONE_MEBIBYTE,
   answers: { 200: { description: 'What was done with each event', schema: answer } },
   async handle(tx, { deps, ref, tenantId, body: { source, complete, events } }) {
     // Locked: who settles the class now either did so before this, and it is calculated again, or will see these events.
-    const { row } = await readClass(tx, ref, 'for update');
+    const found = await readClass(tx, ref, 'for update');
+    const { row } = found;
     await mustBeRegistered(tx, tenantId, source, complete === true);
     const nowMs = deps.now();
+    if (complete === true) await mustHaveEnded(tx, found, nowMs);
     const rejected: Imported['rejected'] = [];
     const reject = (one: ImportedEvent, reason: string) =>
       rejected.push({ source_event_id: one.source_event_id, reason });
@@ -135,6 +139,18 @@ async function mustBeRegistered(tx: Tx, tenantId: string, name: string, complete
   }
 }
 
+/** A source cannot have told all it knows of a class that has not ended. */
+async function mustHaveEnded(tx: Tx, found: FoundClass, nowMs: number): Promise<void> {
+  const phase = await phaseOf(tx, found, nowMs);
+  if (phase !== 'ahead' && phase !== 'active') return;
+  const { endMs } = await windowOf(tx, found);
+  const from = new Date(endMs).toISOString();
+  throw invalid({
+    field: 'complete',
+    message: `the class has not ended; it is accepted from ${from} on, until then leave it out`,
+  });
+}
+
 /**
  * An e-mail is kept as the identity that it is, and tied to its person beside the event: so the same event stays the
  * same when the person becomes known later.
@@ -167,6 +183,5 @@ async function takeNotice(
     if (row.cancelledAt === null) await calculateClass(tx, ref);
     return {};
   }
-  const late = nowMs >= row.endAt.getTime() || row.status === 'ended' || row.status === 'reconciling';
-  return late ? { afterCommit: await deps.evidenceBell.prepare(tx, ref) } : {};
+  return waitsForEvidence(row, nowMs) ? { afterCommit: await deps.evidenceBell.prepare(tx, ref) } : {};
 }

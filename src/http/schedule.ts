@@ -1,12 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import type { ClassDetails } from '../db/class-details.ts';
+import { askedFields } from '../db/class-request.ts';
 import type { Tx } from '../db/client.ts';
 import { PolicyNotFound, policyDateOf, policyOf } from '../db/policy-in-force.ts';
 import { roomNameOf } from '../db/room-name.ts';
 import { type ClassRequest, findScheduled, scheduleClass } from '../db/schedule-class.ts';
 import { readTenant } from '../db/tenants.ts';
 import { startWorkflow } from './bell.ts';
-import { ACCEPTED_POLICIES, checkEndings, checkTeacher, durationMs, endings, meetingCode, studentEmails } from './class-fields.ts';
+import {
+  ACCEPTED_POLICIES,
+  checkEndings,
+  checkTeacher,
+  durationMs,
+  endings,
+  meetingCode,
+  studentEmails,
+} from './class-fields.ts';
 import { scheduledSchema, scheduledShape } from './class-shape.ts';
 import { email, instant, line, provider, slug, timeZone, timings } from './fields.ts';
 import { invalid, Problem } from './problem.ts';
@@ -51,8 +61,11 @@ export const scheduleRoute = change({
   roles: ['admin', 'service'],
   body,
   answers: {
-    200: { description:
-        'The class that this external_id already stands for, as it is now: a class that was changed is compared with what it became, and one that was cancelled answers with that status and is not scheduled again', schema: scheduledSchema },
+    200: {
+      description:
+        'The class that this external_id already stands for, as it is now: a class that was changed is compared with what it became, and one that was cancelled answers with that status and is not scheduled again',
+      schema: scheduledSchema,
+    },
     201: { description: 'The class, stored', schema: scheduledSchema },
   },
   async handle(tx, { deps, tenantId, body: given }) {
@@ -100,34 +113,35 @@ async function requestOf(tx: Tx, deps: Deps, tenantId: string, given: Body): Pro
     });
   }
   const classId = randomUUID();
-  const people = { teacher_email: given.teacher_email, student_emails: [...given.student_emails].sort() };
-  const hours = { start_time: new Date(startMs).toISOString(), end_time: new Date(endMs).toISOString() };
-  const names = Object.keys(chosen) as (keyof typeof chosen)[];
-  return {
-    classId,
-    externalId: given.external_id ?? null,
+  const details: ClassDetails = {
+    teacherEmail: given.teacher_email,
+    studentEmails: given.student_emails,
     subject: given.subject,
     startMs,
     endMs,
     sessionType: chosen.session_type,
     provider: chosen.provider,
     meetingCode: code,
-    roomName:
-      chosen.provider === 'livekit'
-        ? roomNameOf(settings.room_pattern, { tenantId, classId }, chosen.session_type)
-        : null,
     policy: chosen.policy,
     timeZone: chosen.time_zone,
-    policyDate: policyDateOf(startMs, tenant.timeZone),
     openLeadSeconds: chosen.open_lead_seconds,
     pollSeconds: chosen.poll_seconds,
     verifySeconds: chosen.verify_seconds,
     graceSeconds: chosen.grace_seconds,
-    teacherEmail: given.teacher_email,
-    studentEmails: given.student_emails,
+  };
+  const names = Object.keys(chosen) as (keyof typeof chosen)[];
+  return {
+    ...details,
+    classId,
+    externalId: given.external_id ?? null,
+    roomName:
+      chosen.provider === 'livekit'
+        ? roomNameOf(settings.room_pattern, { tenantId, classId }, chosen.session_type)
+        : null,
+    policyDate: policyDateOf(startMs, tenant.timeZone),
     scheduledAtMs: deps.now(),
     asked: {
-      fields: { ...people, ...hours, ...chosen, subject: given.subject, meeting_code: code },
+      fields: askedFields(details),
       defaulted: names.filter((name) => given[name] === undefined),
     },
   };

@@ -15,6 +15,7 @@ interface Service {
   readonly build?: string;
   readonly command?: string | readonly string[];
   readonly restart?: string;
+  readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly healthcheck?: { readonly test?: readonly string[]; readonly disable?: boolean };
@@ -96,6 +97,29 @@ describe('docker-compose.yml', () => {
     const script = String(compose.services['temporal-namespace']?.command);
     const registered = [...script.matchAll(/(Rollcall\w+)=(\w+)/g)].map(([, name, type]) => [name, type]);
     expect(Object.fromEntries(registered)).toEqual(ATTRIBUTE_TYPES);
+  });
+
+  test('only PostgreSQL itself and what runs once knows the superuser', () => {
+    const knowing = services.filter(([, { environment }]) =>
+      JSON.stringify(environment ?? {}).includes('${POSTGRES_PASSWORD'),
+    );
+    expect(knowing.map(([name]) => name).filter((name) => !oneShots.has(name))).toEqual(['postgres']);
+  });
+
+  test('server and worker log in as what the migration makes', () => {
+    const environmentOf = (name: string) => compose.services[name]?.environment ?? {};
+    const { DATABASE_URL = '', DATABASE_SERVICE_URL } = environmentOf('migrate');
+    expect(DATABASE_URL).toMatch(/^postgresql:\/\/rollcall_owner:\$\{POSTGRES_PASSWORD:\?/);
+    expect(DATABASE_SERVICE_URL).toMatch(/^postgresql:\/\/rollcall_service:\$\{POSTGRES_SERVICE_PASSWORD:\?/);
+    for (const name of ['server', 'worker']) {
+      expect(environmentOf(name).DATABASE_URL).toBe(DATABASE_SERVICE_URL);
+      expect(environmentOf(name).DATABASE_SERVICE_URL).toBeUndefined();
+    }
+  });
+
+  test("the worker alone has Google's key", () => {
+    const knowing = services.filter(([, { environment }]) => environment?.GOOGLE_SERVICE_ACCOUNT_KEY);
+    expect(knowing.map(([name]) => name)).toEqual(['worker']);
   });
 
   test('no secret has a default', () => {

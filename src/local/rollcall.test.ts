@@ -1,0 +1,38 @@
+import postgres from 'postgres';
+import { expect, inject, onTestFinished, test } from 'vitest';
+import { createTestDatabase } from '../db/test-database.ts';
+import { createTestNamespace } from '../temporal/test-namespace.ts';
+import { readAddresses } from './addresses.ts';
+import { temporaryDirectory } from './local-test.ts';
+import { startLocalRollcall } from './rollcall.ts';
+
+test('server and worker log in as the service, and so does whoever reads the addresses', async () => {
+  const dataDir = temporaryDirectory();
+  const database = await createTestDatabase();
+  onTestFinished(() => database.drop());
+  const TEMPORAL_ADDRESS = inject('temporalAddress');
+  const running = await startLocalRollcall({
+    dataDir,
+    report: () => {},
+    env: {
+      DATABASE_URL: database.ownerUrl,
+      DATABASE_SERVICE_URL: database.serviceUrl,
+      TEMPORAL_ADDRESS,
+      TEMPORAL_NAMESPACE: await createTestNamespace(TEMPORAL_ADDRESS),
+      GOOGLE_SERVICE_ACCOUNT_KEY: '',
+      LOG_LEVEL: 'warn',
+    },
+  });
+  onTestFinished(() => running.stop());
+  const owner = postgres(database.ownerUrl, { max: 1 });
+  onTestFinished(() => owner.end());
+  const logins =
+    await owner`select distinct application_name as process, usename as login from pg_stat_activity
+    where datname = current_database() and application_name like 'rollcall-%' and application_name <> 'rollcall-test'
+    order by 1`;
+  expect([...logins]).toEqual([
+    { process: 'rollcall-server', login: 'rollcall_service' },
+    { process: 'rollcall-worker', login: 'rollcall_service' },
+  ]);
+  expect(readAddresses(dataDir)?.databaseUrl).toBe(database.serviceUrl);
+});
