@@ -3,7 +3,7 @@ import { expect, inject, onTestFinished, test } from 'vitest';
 import { createTestDatabase } from '../db/test-database.ts';
 import { createTestNamespace } from '../temporal/test-namespace.ts';
 import { readAddresses } from './addresses.ts';
-import { temporaryDirectory } from './local-test.ts';
+import { eventually, temporaryDirectory } from './local-test.ts';
 import { startLocalRollcall } from './rollcall.ts';
 
 test('server and worker log in as the service, and so does whoever reads the addresses', async () => {
@@ -26,13 +26,17 @@ test('server and worker log in as the service, and so does whoever reads the add
   onTestFinished(() => running.stop());
   const owner = postgres(database.ownerUrl, { max: 1 });
   onTestFinished(() => owner.end());
-  const logins =
-    await owner`select distinct application_name as process, usename as login from pg_stat_activity
-    where datname = current_database() and application_name like 'rollcall-%' and application_name <> 'rollcall-test'
-    order by 1`;
-  expect([...logins]).toEqual([
-    { process: 'rollcall-server', login: 'rollcall_service' },
-    { process: 'rollcall-worker', login: 'rollcall_service' },
+  const logins = async () => {
+    const rows =
+      await owner`select distinct application_name as process, usename as login from pg_stat_activity
+      where datname = current_database() and application_name in ('rollcall-server', 'rollcall-worker')`;
+    return rows.map(({ process, login }) => `${process} as ${login}`).sort();
+  };
+  // The worker is ready before it needs the database.
+  await eventually('both are connected', async () => (await logins()).length === 2);
+  expect(await logins()).toEqual([
+    'rollcall-server as rollcall_service',
+    'rollcall-worker as rollcall_service',
   ]);
   expect(readAddresses(dataDir)?.databaseUrl).toBe(database.serviceUrl);
 });
