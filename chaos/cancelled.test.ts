@@ -8,6 +8,7 @@ import {
   everybodyComes,
   type Lesson,
   type LessonPlan,
+  meetingCodeOf,
   schedule,
   untilSettled,
   untilStatus,
@@ -51,6 +52,8 @@ test.concurrent.for(CASES)(
   async ({ phase, plan, met, closes }) => {
     const lesson = await schedule(rollcall, plan);
     if (met) await everybodyComes(rollcall, lesson);
+    // A class may be open before Google gave it a space, and then there is no room to close.
+    if (closes) await meetingCodeOf(rollcall, lesson);
     await untilStatus(rollcall, lesson, phase);
     const before = met
       ? await until('evidence', async () => {
@@ -77,7 +80,7 @@ test.concurrent.for(CASES)(
 );
 
 test.concurrent('a class that is settled can no longer be cancelled', async () => {
-  const lesson = await schedule(rollcall, { startsIn: 2, seconds: 3 });
+  const lesson = await schedule(rollcall, { startsIn: 6, seconds: 3 });
   await everybodyComes(rollcall, lesson);
   await untilSettled(rollcall, lesson);
   expect((await cancel(lesson)).status).toBe(409);
