@@ -1,6 +1,6 @@
 import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
 import type { Logger } from 'pino';
-import { loggable } from '../src/http/loggable.ts';
+import { loggable } from '../src/loggable.ts';
 
 /** The promise is to be back at work five seconds after the database is. */
 const LONGEST_WAIT_MS = 5_000;

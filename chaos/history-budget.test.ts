@@ -48,6 +48,11 @@ describe('the history of a run', () => {
 
   test('stays within its budget, with 3 students and with 300', () => {
     for (const run of [...few, ...many]) expect(run.events).toBeLessThanOrEqual(budgetOf(run));
+    // Nor does a new run bring a new allowance: all of them together stay within that of one.
+    for (const life of [few, many]) {
+      const allowance = sum(life, (run) => budgetOf(run) - 60) + 60;
+      expect(sum(life, ({ events }) => events)).toBeLessThanOrEqual(allowance);
+    }
     // The sweeper rings too when it comes between a change and its bell.
     expect(sum(few, ({ bells }) => bells)).toBeGreaterThanOrEqual(CHANGES);
     expect(sum(many, ({ bells }) => bells)).toBeGreaterThanOrEqual(CHANGES);

@@ -40,9 +40,6 @@ function unreadable(name: string, path: string | undefined): Wrong[] {
   }
 }
 
-/** Longer than a path is the key itself, perhaps encoded, and not to be shown. */
-const LONGEST_SHOWN = 255;
-
 /** Of the worker alone: nobody else speaks with Google. */
 export function googleKey({ GOOGLE_SERVICE_ACCOUNT_KEY: key }: Given): Wrong[] {
   const name = 'GOOGLE_SERVICE_ACCOUNT_KEY';
@@ -56,7 +53,6 @@ export function googleKey({ GOOGLE_SERVICE_ACCOUNT_KEY: key }: Given): Wrong[] {
     return [];
   } catch (error) {
     if (!(error instanceof MeetFault)) throw error;
-    const shown = key.length > LONGEST_SHOWN ? `that its ${key.length} characters would name` : key;
-    return [{ name, message: error.message.replace(key, shown) }];
+    return [{ name, message: error.message }];
   }
 }

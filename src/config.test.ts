@@ -108,7 +108,7 @@ describe('the environment', () => {
   test('does not repeat a key that was taken for a path', async () => {
     const encoded = Buffer.from(JSON.stringify(await generateAccountKey())).toString('base64');
     const read = () => readWorkerConfig({ ...LEAST, GOOGLE_SERVICE_ACCOUNT_KEY: encoded });
-    expect(read).toThrow(/GOOGLE_SERVICE_ACCOUNT_KEY: .*cannot read the file/);
+    expect(read).toThrow(/GOOGLE_SERVICE_ACCOUNT_KEY: .*neither JSON nor the path/);
     expect(read).not.toThrow(encoded);
   });
 

@@ -1,7 +1,7 @@
 /** Telling Temporal, after the commit. What fails here is logged and counted; the sweeper makes up for it. */
 import { noteRung, noteStarted, raisePlan } from '../db/change-class.ts';
 import { type ClassRef, inTenant } from '../db/client.ts';
-import { loggable } from './loggable.ts';
+import { loggable } from '../loggable.ts';
 import type { Deps } from './route.ts';
 import { within } from './within.ts';
 

@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import { DatabaseUnavailable } from '../db/client.ts';
 import { ClassNotFound } from '../db/plans.ts';
 import { PolicyNotFound } from '../db/policy-in-force.ts';
+import { loggable } from '../loggable.ts';
 import type { Metrics } from '../metrics.ts';
-import { loggable } from './loggable.ts';
 import { brokenBody, notFound, Problem, problemBody, problemStatus, tryAgain } from './problem.ts';
 
 export function sendProblem(res: Response, problem: Problem): void {

@@ -2,8 +2,8 @@
 import { type ClassRef, inTenant, type Tx } from '../db/client.ts';
 import type { ClassRow } from '../db/plans.ts';
 import { takeRing } from '../db/rings.ts';
+import { loggable } from '../loggable.ts';
 import { ringEvidence } from './bell.ts';
-import { loggable } from './loggable.ts';
 import type { Deps } from './route.ts';
 
 /** Before its end a class reads its evidence by itself; once it is settled or cancelled, nobody waits for any. */

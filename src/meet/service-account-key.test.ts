@@ -35,6 +35,11 @@ describe('the key of the service account', () => {
 
   it.each<[string, () => string, string]>([
     ['a path without a file', () => join(folder, 'none.json'), 'cannot read the file'],
+    [
+      'a key in Base64',
+      () => Buffer.from('{"type":"x"}'.repeat(99)).toString('base64'),
+      'neither JSON nor the path',
+    ],
     ['no JSON', () => '{"type": "service_account", "private_key": "hush', 'not JSON'],
     [
       'a client of another kind',

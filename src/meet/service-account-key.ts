@@ -35,7 +35,12 @@ export function readServiceAccountKey(value: string): ServiceAccountKey {
   return key;
 }
 
+/** No path is longer; a key in another encoding than JSON is, and must not be shown. */
+const LONGEST_PATH = 255;
+
 function readKeyFile(path: string): string {
+  if (path.length > LONGEST_PATH)
+    throw badKey(`neither JSON nor the path of a file (${path.length} characters)`);
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {

@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { type ClassRef, type Database, inTenant } from '../db/client.ts';
 import { readClass } from '../db/plans.ts';
 import { classes } from '../db/schema.ts';
-import { loggable } from '../http/loggable.ts';
+import { loggable } from '../loggable.ts';
 import type { ClassWorkflows } from './class-workflows.ts';
 
 export interface SweeperDeps {
