@@ -57,7 +57,7 @@ export async function startTestRollcall(env: Record<string, string> = {}): Promi
   const running = await startLocalRollcall({
     dataDir,
     report: plainReport(),
-    write: process.env.CHAOS_LOG ? (line) => process.stderr.write(`${line}\n`) : () => {},
+    write: process.env.CHAOS_LOG ? (line) => process.stderr.write(`${line}\n`) : lastWords(),
     env: {
       ...TIMES,
       GOOGLE_SERVICE_ACCOUNT_KEY: '',
@@ -89,6 +89,17 @@ export async function startTestRollcall(env: Record<string, string> = {}): Promi
   };
   await rollcall.call('POST', '/api/policies', POLICY);
   return rollcall;
+}
+
+const KEPT_LINES = 30;
+
+/** Says nothing until a process ends unasked, and then what was said before: the reason is nowhere else. */
+function lastWords(): (line: string) => void {
+  const lines: string[] = [];
+  return (line) => {
+    if (lines.push(line) > KEPT_LINES) lines.shift();
+    if (line.includes('| ended with ')) process.stderr.write(`${lines.splice(0).join('\n')}\n`);
+  };
 }
 
 /** The worker process dies as in a power cut; its supervisor starts another. Answers when that one is there. */
