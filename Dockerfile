@@ -1,6 +1,8 @@
 FROM node:24.21.0-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+# What `npm ci` mends in its packages (docs/decisions/008).
+COPY patches ./patches
 RUN npm ci --omit=dev
 
 FROM node:24.21.0-slim

@@ -83,7 +83,7 @@ test.concurrent('evidence of a complete source cuts the wait short and settles t
 });
 
 test.concurrent('a class that waits for a guest to be known is settled when he is dismissed', async () => {
-  const lesson = await schedule(rollcall, { startsIn: 3, seconds: 5 });
+  const lesson = await schedule(rollcall, { startsIn: 6, seconds: 5 });
   const guest = `Guest of ${lesson.id}`;
   const sessions = [{ start: lesson.startMs, end: lesson.endMs + 500 }];
   await everybodyComes(rollcall, lesson, {
@@ -103,7 +103,7 @@ test.concurrent('a class that waits for a guest to be known is settled when he i
 });
 
 test.concurrent('evidence that comes after settling makes a new version and settles nothing anew', async () => {
-  const lesson = await schedule(rollcall, { startsIn: 3, seconds: 5 });
+  const lesson = await schedule(rollcall, { startsIn: 6, seconds: 5 });
   await everybodyComes(rollcall, lesson, { participants: [stay(lesson, lesson.teacher)] });
   await untilSettled(rollcall, lesson);
   expect(await statuses(rollcall, lesson)).toEqual(['present', 'absent']);

@@ -23,7 +23,7 @@ test.concurrent('a space is read as the teacher who made it, also when another t
 });
 
 test.concurrent('what is fetched by hand after the settling is calculated at once', async () => {
-  const lesson = await schedule(rollcall, { startsIn: 3, seconds: 4 });
+  const lesson = await schedule(rollcall, { startsIn: 6, seconds: 4 });
   const { record } = await everybodyComes(rollcall, lesson, { participants: [stay(lesson, lesson.teacher)] });
   expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
   expect(await statuses(rollcall, lesson)).toEqual(['present', 'absent']);

@@ -75,7 +75,7 @@ test.concurrent('two conference records of one class are one attendance', async 
 });
 
 test.concurrent('of 251 participants everybody is counted, however many pages that takes', async () => {
-  const lesson = await schedule(rollcall, { startsIn: 4, seconds: 8, students: 250 });
+  const lesson = await schedule(rollcall, { startsIn: 6, seconds: 8, students: 250 });
   await everybodyComes(rollcall, lesson);
   expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
   const seen = await statuses(rollcall, lesson);

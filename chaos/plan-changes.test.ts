@@ -57,7 +57,7 @@ describe.concurrent('a class that is moved', () => {
 
     test('a class that is moved to a later hour is not opened before', async () => {
       const lesson = await schedule(rollcall, { startsIn: 4 });
-      const moved = await change(lesson, { start_time: at(10) });
+      const moved = await change(lesson, { start_time: at(12) });
       await everybodyComes(rollcall, moved);
       await untilStatus(rollcall, moved, 'open', 'active');
       expect(Date.now()).toBeGreaterThan(moved.startMs - 1_000);
@@ -87,9 +87,9 @@ describe.concurrent('a class that is moved', () => {
 
   describe('while the class is live', () => {
     test('its end can be put off', async () => {
-      const lesson = await schedule(rollcall, { startsIn: 2, seconds: 4 });
+      const lesson = await schedule(rollcall, { seconds: 10 });
       await untilStatus(rollcall, lesson, 'active');
-      const moved = await change(lesson, { end_time: at(8) });
+      const moved = await change(lesson, { end_time: new Date(lesson.endMs + 4_000).toISOString() });
       await everybodyComes(rollcall, moved);
       await takesPlace(moved);
     });
@@ -126,7 +126,7 @@ describe.concurrent('a class that is moved', () => {
   });
 
   test('a bell that tells nothing new does not shorten the grace', async () => {
-    const lesson = await schedule(rollcall, { startsIn: 2, seconds: 3, body: { grace_seconds: 5 } });
+    const lesson = await schedule(rollcall, { startsIn: 8, seconds: 3, body: { grace_seconds: 5 } });
     await everybodyComes(rollcall, lesson);
     await untilStatus(rollcall, lesson, 'ended');
     await ring(rollcall, lesson);

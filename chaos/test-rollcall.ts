@@ -113,11 +113,14 @@ export async function killWorker({ worker }: TestRollcall): Promise<void> {
   });
 }
 
-/** Looks again and again until what it sees is not false, null or undefined; throws when it does not come. */
+/**
+ * Looks again and again until what it sees is not false, null or undefined; throws when it does not come, before the test
+ * runs out of time without a word.
+ */
 export async function until<T>(
   what: string,
   look: () => Promise<T | false | null | undefined>,
-  withinMs = 60_000,
+  withinMs = 45_000,
 ): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (;;) {
