@@ -55,7 +55,15 @@ export async function startInBackground(
     identity,
     ended,
     hasEnded: () => child.exitCode !== null || child.signalCode !== null,
-    lastLines: () => readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-KEPT_LINES).join('\n'),
+    lastLines: () => lastLinesOf(readFileSync(logFile, 'utf8')),
     stop: () => (stopping ??= stopProcess(identity, plan)),
   };
+}
+
+/** What made a Go program panic stands above the stack, which is longer than what is kept. */
+function lastLinesOf(text: string): string {
+  const lines = text.trimEnd().split('\n');
+  const kept = lines.slice(-KEPT_LINES);
+  const panic = lines.findLast((line) => line.startsWith('panic: '));
+  return [...(panic === undefined || kept.includes(panic) ? [] : [panic, '…']), ...kept].join('\n');
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type BackgroundProcess, startInBackground } from './background-process.ts';
 import { ensureDataDir } from './data-dir.ts';
 import { freePort } from './free-port.ts';
@@ -33,6 +34,8 @@ export interface RunningTemporal {
 }
 
 const START_ATTEMPTS = 3;
+/** Temporal chooses more ports than it is given, and panics when another process takes one in that moment. */
+const PORT_TAKEN = /address already in use|can't set .*port|port .*already|failed assigning ephemeral port/i;
 const DEFAULT_NAMESPACE = 'default';
 
 /**
@@ -88,9 +91,12 @@ async function startOnSomePort(
       await server.stop();
       signal?.throwIfAborted();
       const said = server.lastLines();
-      const portTaken = /address already in use|can't set .*port|port .*already/i.test(said);
-      const couldChoose = options.port === undefined || (!headless && options.uiPort === undefined);
-      if (portTaken && couldChoose && attempt < START_ATTEMPTS) continue;
+      const portTaken = PORT_TAKEN.test(said);
+      if (portTaken && attempt < START_ATTEMPTS) {
+        // A given port may be taken for a moment only, as the near end of somebody's connection.
+        await sleep(attempt * 500, undefined, { signal });
+        continue;
+      }
       throw new Error(`Temporal on ${home} did not start. It said:\n${said}`, { cause: error });
     }
   }
