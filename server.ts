@@ -5,6 +5,7 @@ import { ConfigError, readConfig } from './src/config.ts';
 import { openDatabase } from './src/db/client.ts';
 import { warnOfPowerfulLogin } from './src/db/powerful-login.ts';
 import { createApp } from './src/http/app.ts';
+import { livekitSettings } from './src/livekit/keys.ts';
 import { createLog } from './src/log.ts';
 import { createClassWorkflows } from './src/temporal/class-workflows.ts';
 import { temporalOptions } from './src/temporal/connection-options.ts';
@@ -16,7 +17,9 @@ async function main(): Promise<void> {
   const db = openDatabase(config.DATABASE_SERVICE_URL ?? config.DATABASE_URL, 'rollcall-server', 20);
   void warnOfPowerfulLogin(db, log);
   const workflows = createClassWorkflows(await temporalOptions(config));
-  const server = createServer(createApp({ db, workflows, config, now: Date.now, log }));
+  const livekit = livekitSettings(config);
+  const app = createApp({ db, workflows, config, livekit, now: Date.now, log });
+  const server = createServer(app.listener);
   // Nobody may hold a connection by being slow.
   server.headersTimeout = 10_000;
   server.requestTimeout = 15_000;
@@ -26,6 +29,7 @@ async function main(): Promise<void> {
     const closed = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections();
     await closed;
+    await app.drained();
     await sweeper.stop();
     await workflows.close();
     await db.close();

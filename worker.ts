@@ -5,6 +5,8 @@ import { createPresentMemories } from './activities/present-memory.ts';
 import { ConfigError, readWorkerConfig } from './src/config.ts';
 import { openDatabase } from './src/db/client.ts';
 import { warnOfPowerfulLogin } from './src/db/powerful-login.ts';
+import { livekitSettings } from './src/livekit/keys.ts';
+import { createLiveKitRooms } from './src/livekit/rooms.ts';
 import { createLog } from './src/log.ts';
 import { createMeetAdapter } from './src/meet/adapter.ts';
 import { temporalOptions } from './src/temporal/connection-options.ts';
@@ -16,12 +18,14 @@ async function main(): Promise<void> {
   logRuntimeTo(log.child({}, { level: config.LOG_LEVEL === 'info' ? 'warn' : config.LOG_LEVEL }));
   const db = openDatabase(config.DATABASE_SERVICE_URL ?? config.DATABASE_URL, 'rollcall-worker', 20);
   void warnOfPowerfulLogin(db, log);
+  const livekit = livekitSettings(config);
   const activities = createActivities({
     db,
     meet: createMeetAdapter({
       serviceAccountKey: config.GOOGLE_SERVICE_ACCOUNT_KEY,
       rootUrl: config.GOOGLE_ROOT_URL,
     }),
+    livekit: livekit && createLiveKitRooms({ settings: livekit, now: Date.now }),
     retry: {
       firstMs: config.ROLLCALL_RETRY_SECONDS * 1_000,
       forMs: config.ROLLCALL_RETRY_FOR_SECONDS * 1_000,

@@ -4,23 +4,17 @@ import { countingWindow } from '../src/attendance/counting-window.ts';
 import { type ClassRef, inTenant, type Tx } from '../src/db/client.ts';
 import { nextClassInRoom, noteBusy, readClass, type SessionRow } from '../src/db/plans.ts';
 import { policyOf } from '../src/db/policy-in-force.ts';
-import { classes, classRoster, people, sessions } from '../src/db/schema.ts';
-import { type LookedUp, matchInClass, meetIdentities, rememberLookUps } from '../src/ingest/identities.ts';
-import { storeFailedFetch, storeMeetAnswer } from '../src/ingest/store-meet-answer.ts';
+import { classRoster, people, sessions } from '../src/db/schema.ts';
+import { matchInClass, meetIdentities, rememberLookUps } from '../src/ingest/identities.ts';
+import { storeMeetAnswer } from '../src/ingest/store-meet-answer.ts';
 import type { AllAnswer, MeetSpace, PresentAnswer } from '../src/meet/answer.ts';
 import { MeetFault, type MeetFaultCode } from '../src/meet/fault.ts';
+import type { Captured, Found, Scope } from './captured.ts';
 import type { ActivityDeps } from './index.ts';
-
-export type Captured =
-  | { ok: true; answer: PresentAnswer | AllAnswer; problem: MeetFault | null }
-  | { ok: false; fault: MeetFault; atMs: number };
+import { noteProblem } from './note-problem.ts';
 
 /** Fetches and stores. A fault of Meet's is returned, and is on the class by then; anything else is thrown. */
-export async function captureFromMeet(
-  deps: ActivityDeps,
-  ref: ClassRef,
-  scope: 'present' | 'all',
-): Promise<Captured> {
+export async function captureFromMeet(deps: ActivityDeps, ref: ClassRef, scope: Scope): Promise<Captured> {
   const atMs = deps.now();
   const errand = await inTenant(deps.db, ref.tenantId, async (tx) => {
     await noteBusy(tx, ref, atMs);
@@ -30,12 +24,25 @@ export async function captureFromMeet(
     const spaceName = errand.spaceName ?? (await findSpace(deps, ref, errand));
     const answer = await askMeet(deps, ref, scope, { ...errand, spaceName });
     const problem = await store(deps, ref, errand.subject, answer);
-    return { ok: true, answer, problem };
+    return { ok: true, found: foundIn(answer), problem };
   } catch (error) {
     if (!(error instanceof MeetFault)) throw error;
     await inTenant(deps.db, ref.tenantId, (tx) => noteProblem(tx, ref, error, deps.now()));
-    return { ok: false, fault: error, atMs };
+    return { ok: false, source: 'meet', scope, fault: error, atMs };
   }
+}
+
+function foundIn({ atMs, scope, rooms, connections, participants }: PresentAnswer | AllAnswer): Found {
+  const inCall = new Set(connections.filter(({ endMs }) => endMs === null).map(({ identity }) => identity));
+  return {
+    atMs,
+    // A present listing names everybody in the call, but asks only about the sessions of some.
+    present: scope === 'present' ? participants.length : inCall.size,
+    participants: participants.length,
+    conferences: rooms.length,
+    roomsClosed: rooms.length > 0 && rooms.every(({ endMs }) => endMs !== null),
+    roomMissing: false,
+  };
 }
 
 /**
@@ -79,21 +86,10 @@ export async function storeSpace(
     .where(and(eq(sessions.tenantId, ref.tenantId), eq(sessions.classId, ref.classId)));
 }
 
-/** The attempt is given up: it goes on record as one that failed. */
-export async function recordFailure(
-  deps: ActivityDeps,
-  ref: ClassRef,
-  scope: 'present' | 'all',
-  { atMs, fault }: { atMs: number; fault: MeetFault },
-): Promise<void> {
-  const error = `${fault.code}: ${fault.message}`;
-  await inTenant(deps.db, ref.tenantId, (tx) => storeFailedFetch(tx, ref, { atMs, scope, error }));
-}
-
 async function askMeet(
   { meet, presentMemories }: ActivityDeps,
   { classId }: ClassRef,
-  scope: 'present' | 'all',
+  scope: Scope,
   errand: { subject: string; spaceName: string; window: { startMs: number; endMs: number }; pollMs: number },
 ): Promise<PresentAnswer | AllAnswer> {
   const { subject, spaceName, window } = errand;
@@ -117,10 +113,13 @@ async function store(
   answer: PresentAnswer | AllAnswer,
 ): Promise<MeetFault | null> {
   const met = answer.participants.map(({ identity, kind, displayName }) => ({ identity, kind, displayName }));
-  const asked = await inTenant(deps.db, ref.tenantId, (tx) => meetIdentities(tx, ref, 'meet', met));
-  const { found, fault } = await lookUp(deps, subject, asked);
+  const identities = await inTenant(deps.db, ref.tenantId, (tx) =>
+    meetIdentities(tx, ref, 'meet', met, deps.now()),
+  );
+  const { found, fault } = await deps.meet.lookUpUsers({ subject, identities });
+  const lookedUp = found.map(({ identity, user }) => ({ identity, email: user?.email ?? null }));
   await inTenant(deps.db, ref.tenantId, async (tx) => {
-    await rememberLookUps(tx, ref, 'meet', found, deps.now());
+    await rememberLookUps(tx, ref, 'meet', lookedUp, deps.now());
     await matchInClass(
       tx,
       ref,
@@ -131,24 +130,6 @@ async function store(
     await noteProblem(tx, ref, fault, deps.now());
   });
   return fault;
-}
-
-async function lookUp(
-  { meet }: ActivityDeps,
-  subject: string,
-  identities: string[],
-): Promise<{ found: LookedUp[]; fault: MeetFault | null }> {
-  const found: LookedUp[] = [];
-  for (const identity of identities) {
-    try {
-      const user = await meet.lookUpUser({ subject, identity });
-      found.push({ identity, email: user?.email ?? null });
-    } catch (error) {
-      if (error instanceof MeetFault) return { found, fault: error };
-      throw error;
-    }
-  }
-  return { found, fault: null };
 }
 
 type Errand = Awaited<ReturnType<typeof readErrand>>;
@@ -194,20 +175,4 @@ async function readOrganizer(tx: Tx, { tenantId, classId }: ClassRef, session: S
       ),
     );
   return teacher;
-}
-
-/** Puts the problem on the class, or takes it off. What stays the same keeps its date. */
-export async function noteProblem(
-  tx: Tx,
-  ref: ClassRef,
-  fault: MeetFault | null,
-  nowMs: number,
-): Promise<void> {
-  const ofClass = and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId));
-  const [row] = await tx.select({ problem: classes.captureProblem }).from(classes).where(ofClass);
-  const before = row?.problem ?? null;
-  if (before?.message === fault?.message) return;
-  const since = before?.code === fault?.code && before ? before.since : new Date(nowMs).toISOString();
-  const captureProblem = fault && { code: fault.code, message: fault.message, since };
-  await tx.update(classes).set({ captureProblem }).where(ofClass);
 }

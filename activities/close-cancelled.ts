@@ -1,14 +1,17 @@
 import { activityInfo } from '@temporalio/activity';
 import { and, eq } from 'drizzle-orm';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
-import { readClass } from '../src/db/plans.ts';
+import { type ClassRow, readClass, type SessionRow } from '../src/db/plans.ts';
 import { classes, sessions } from '../src/db/schema.ts';
+import { LiveKitFault } from '../src/livekit/fault.ts';
 import { MeetFault } from '../src/meet/fault.ts';
-import { noteProblem, readErrand } from './capture-from-meet.ts';
+import { readErrand } from './capture-from-meet.ts';
 import type { ActivityDeps } from './index.ts';
-import { retryOf } from './meet-retry.ts';
+import { livekitRooms } from './livekit-rooms.ts';
+import { noteProblem } from './note-problem.ts';
+import { retryOf } from './provider-retry.ts';
 
-/** The class is cancelled, whatever Google says; so many tries and then people have to leave by themselves. */
+/** The class is cancelled, whatever the provider says; so many tries and then people have to leave by themselves. */
 const TRIES = 5;
 
 /** Closes the room of a cancelled class, if it was opened for this class alone; its evidence stays. */
@@ -16,9 +19,7 @@ export async function closeCancelled(deps: ActivityDeps, ref: ClassRef): Promise
   const { db, now, presentMemories } = deps;
   presentMemories.forget(ref.classId);
   const { row, session } = await inTenant(db, ref.tenantId, (tx) => readClass(tx, ref));
-  const ours = row.provider === 'meet' && row.meetingCode === null && row.openedAt !== null;
-  if (ours && session.spaceName !== null && session.closedAt === null)
-    await sendHome(deps, ref, session.spaceName);
+  if (session.closedAt === null) await sendHome(deps, ref, row, session);
   const at = new Date(now());
   await inTenant(db, ref.tenantId, async (tx) => {
     await tx
@@ -34,15 +35,42 @@ export async function closeCancelled(deps: ActivityDeps, ref: ClassRef): Promise
   });
 }
 
-async function sendHome(deps: ActivityDeps, ref: ClassRef, spaceName: string): Promise<void> {
-  const { subject } = await inTenant(deps.db, ref.tenantId, (tx) => readErrand(tx, ref));
+async function sendHome(
+  deps: ActivityDeps,
+  ref: ClassRef,
+  row: ClassRow,
+  session: SessionRow,
+): Promise<void> {
   try {
-    await deps.meet.endConference({ subject, spaceName });
+    await closeFor(deps, ref, row, session);
   } catch (error) {
-    if (!(error instanceof MeetFault)) throw error;
+    if (!(error instanceof MeetFault || error instanceof LiveKitFault)) throw error;
     await inTenant(deps.db, ref.tenantId, (tx) => noteProblem(tx, ref, error, deps.now()));
     const { attempt } = activityInfo();
     const retry = attempt < TRIES ? retryOf(error, attempt, deps.now(), Number.POSITIVE_INFINITY) : null;
     if (retry) throw retry;
+  }
+}
+
+async function closeFor(
+  deps: ActivityDeps,
+  ref: ClassRef,
+  { provider, meetingCode, openedAt }: ClassRow,
+  { spaceName, roomName, occupied }: SessionRow,
+): Promise<void> {
+  switch (provider) {
+    case 'meet': {
+      if (meetingCode !== null || openedAt === null || spaceName === null) return;
+      const { subject } = await inTenant(deps.db, ref.tenantId, (tx) => readErrand(tx, ref));
+      return await deps.meet.endConference({ subject, spaceName });
+    }
+    case 'livekit':
+      // Somebody may have come before it was opened: LiveKit makes a room for whoever has a token.
+      if (roomName !== null && (openedAt !== null || occupied)) await livekitRooms(deps).close(roomName);
+      return;
+    case 'whiteboard':
+      return;
+    default:
+      return provider satisfies never;
   }
 }

@@ -3,16 +3,17 @@ import { calculateClass } from '../src/db/calculations.ts';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
 import { readClass } from '../src/db/plans.ts';
 import { takeRing } from '../src/db/rings.ts';
-import { captureFromMeet, recordFailure } from './capture-from-meet.ts';
+import { capture } from './capture.ts';
+import { recordFailure } from './captured.ts';
 import type { ActivityDeps } from './index.ts';
-import { retryOf } from './meet-retry.ts';
+import { retryOf } from './provider-retry.ts';
 
 /** What one fetch found, for whoever asked for it. */
 export interface FetchNowResult {
   ok: boolean;
   /** People in the call at that instant. */
   present: number;
-  /** People whom the answer names. */
+  /** People whom the class has shown so far; while a Meet class is live, those in the call. */
   participants: number;
   conferences: number;
   reason?: { code: string; message: string };
@@ -30,15 +31,15 @@ const PATIENCE_MS = 10_000;
 export async function fetchNowOnce(deps: ActivityDeps, ref: ClassRef): Promise<FetchedNow> {
   const { row } = await inTenant(deps.db, ref.tenantId, (tx) => readClass(tx, ref));
   const scope = row.endedAt === null && row.endAt.getTime() > deps.now() ? 'present' : 'all';
-  const captured = await captureFromMeet(deps, ref, scope);
+  const captured = await capture(deps, ref, row.provider, { scope, shared: true });
+  if (captured === null) return { result: { ok: true, ...NOBODY }, ring: false };
   if (captured.ok) {
-    const { rooms, connections, participants } = captured.answer;
-    const inCall = new Set(connections.filter(({ endMs }) => endMs === null).map(({ identity }) => identity));
+    const { present, participants, conferences } = captured.found;
     const result: FetchNowResult = {
       ok: true,
-      present: scope === 'present' ? participants.length : inCall.size,
-      participants: participants.length,
-      conferences: rooms.length,
+      present,
+      participants,
+      conferences,
       ...(captured.problem && { reason: { code: captured.problem.code, message: captured.problem.message } }),
     };
     return { result, ring: await takeNotice(deps, ref) };
@@ -48,11 +49,12 @@ export async function fetchNowOnce(deps: ActivityDeps, ref: ClassRef): Promise<F
   const nowMs = deps.now();
   const retry = retryOf(captured.fault, attempt, nowMs, nowMs + PATIENCE_MS - spentMs);
   if (retry) throw retry;
-  await recordFailure(deps, ref, scope, captured);
+  await recordFailure(deps, ref, captured);
   const { code, message } = captured.fault;
-  const result = { ok: false, present: 0, participants: 0, conferences: 0, reason: { code, message } };
-  return { result, ring: false };
+  return { result: { ok: false, ...NOBODY, reason: { code, message } }, ring: false };
 }
+
+const NOBODY = { present: 0, participants: 0, conferences: 0 };
 
 /** A settled class is calculated again at once; one that waits for evidence is rung, at most once a minute. */
 async function takeNotice({ db, now }: ActivityDeps, ref: ClassRef): Promise<boolean> {

@@ -3,12 +3,15 @@ import { activityInfo, heartbeat } from '@temporalio/activity';
 import type { Logger } from 'pino';
 import type { Database } from '../src/db/client.ts';
 import type { RetryTimes } from '../src/db/plans.ts';
+import type { LiveKitRooms } from '../src/livekit/rooms.ts';
 import type { MeetAdapter } from '../src/meet/adapter.ts';
 import { closeCancelled } from './close-cancelled.ts';
+import { deleteEmptyRoom } from './delete-empty-room.ts';
 import { endSession } from './end-session.ts';
 import { fetchNowOnce } from './fetch-now-once.ts';
 import { fetchParticipants } from './fetch-participants.ts';
 import { openSession } from './open-session.ts';
+import { prepareRoom } from './prepare-room.ts';
 import { prepareSpace } from './prepare-space.ts';
 import type { PresentMemories } from './present-memory.ts';
 import { readPlan } from './read-plan.ts';
@@ -21,6 +24,8 @@ export type { FetchNowResult } from './fetch-now-once.ts';
 export interface ActivityDeps {
   db: Database;
   meet: MeetAdapter;
+  /** Null: LiveKit is off. */
+  livekit: LiveKitRooms | null;
   retry: RetryTimes;
   /** UTC milliseconds. */
   now: () => number;
@@ -62,10 +67,12 @@ export function createActivities(deps: ActivityDeps) {
   return {
     readPlan: bound(readPlan),
     prepareSpace: bound(prepareSpace),
+    prepareRoom: bound(beating(prepareRoom)),
     openSession: bound(openSession),
     fetchParticipants: bound(beating(fetchParticipants)),
     fetchNowOnce: bound(beating(fetchNowOnce)),
     endSession: bound(endSession),
+    deleteEmptyRoom: bound(beating(deleteEmptyRoom)),
     reconcile: bound(beating(reconcile)),
     closeCancelled: bound(beating(closeCancelled)),
   };

@@ -2,6 +2,7 @@ import { and, eq } from 'drizzle-orm';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
 import { type ClassPlan, nextLookAt, noteDue, planOf, readClass } from '../src/db/plans.ts';
 import { classes } from '../src/db/schema.ts';
+import { adoptRoom } from '../src/ingest/adopt-room.ts';
 import type { ActivityDeps } from './index.ts';
 
 /** A class that was moved by less than this while its workflow was on the way here is opened all the same. */
@@ -19,6 +20,8 @@ export async function openSession({ db, retry, now }: ActivityDeps, ref: ClassRe
       .update(classes)
       .set({ status: 'open', openedAt: new Date(nowMs) })
       .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId)));
+    // Whoever was there before the class had its room.
+    if (session.roomName !== null) await adoptRoom(tx, ref, session.roomName);
     const opened: ClassPlan = { ...plan, status: 'open' };
     await noteDue(tx, ref, nextLookAt(opened, nowMs) ?? nowMs);
     return opened;

@@ -1,9 +1,10 @@
 import { ApplicationFailure, activityInfo } from '@temporalio/activity';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
 import { MeetFault } from '../src/meet/fault.ts';
-import { noteProblem, readErrand, storeSpace } from './capture-from-meet.ts';
+import { readErrand, storeSpace } from './capture-from-meet.ts';
 import type { ActivityDeps } from './index.ts';
-import { retryOf } from './meet-retry.ts';
+import { noteProblem } from './note-problem.ts';
+import { retryOf, speechOf } from './provider-retry.ts';
 
 /** Makes sure that a Meet class has a space: the one of its meeting code, or a new one. Tried again until Google gives it. */
 export async function prepareSpace(deps: ActivityDeps, ref: ClassRef): Promise<void> {
@@ -29,4 +30,4 @@ export async function prepareSpace(deps: ActivityDeps, ref: ClassRef): Promise<v
 
 const refusal = (fault: MeetFault, nowMs: number): ApplicationFailure =>
   retryOf(fault, activityInfo().attempt, nowMs, Number.POSITIVE_INFINITY) ??
-  ApplicationFailure.create({ message: `Google Meet: ${fault.code}`, type: fault.code, nonRetryable: true });
+  ApplicationFailure.create({ ...speechOf(fault), nonRetryable: true });

@@ -4,9 +4,11 @@ import { calculateClass } from '../src/db/calculations.ts';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
 import { BUSY_MS, planOf, readClass } from '../src/db/plans.ts';
 import { classes } from '../src/db/schema.ts';
-import { captureFromMeet, recordFailure } from './capture-from-meet.ts';
+import { adoptRoom } from '../src/ingest/adopt-room.ts';
+import { capture } from './capture.ts';
+import { recordFailure } from './captured.ts';
 import type { ActivityDeps } from './index.ts';
-import { retryOf } from './meet-retry.ts';
+import { retryOf } from './provider-retry.ts';
 
 export interface Verdict {
   status: 'completed' | 'incomplete' | 'reconciling' | 'cancelled';
@@ -19,7 +21,7 @@ export interface Verdict {
 const LAST_TRIES = 5;
 
 /**
- * One attempt: fetches what Meet knows by now, calculates from everything that is known, and settles the class when
+ * One attempt: fetches what the provider knows by now, calculates from everything that is known, and settles the class when
  * nothing is missing, or when this was the last attempt.
  * @param query.nextMs when the next attempt is due; null with the last one
  */
@@ -29,16 +31,15 @@ export async function reconcile(
   { attempt, nextMs }: { attempt: number; nextMs: number | null },
 ): Promise<Verdict> {
   const { row } = await inTenant(deps.db, ref.tenantId, (tx) => readClass(tx, ref));
-  const captured =
-    row.provider === 'meet' && isUnsettled(row.status) ? await captureFromMeet(deps, ref, 'all') : null;
+  const captured = isUnsettled(row.status) ? await capture(deps, ref, row.provider, { scope: 'all' }) : null;
   const failed = captured?.ok === false ? captured : null;
   const tries = activityInfo().attempt;
   const nowMs = deps.now();
   const untilMs = nextMs ?? (tries < LAST_TRIES ? Number.POSITIVE_INFINITY : nowMs);
   const retry = failed && retryOf(failed.fault, tries, nowMs, untilMs);
-  if (failed && !retry) await recordFailure(deps, ref, 'all', failed);
+  if (failed && !retry) await recordFailure(deps, ref, failed);
 
-  // What is known by now is calculated in any case: nobody waits for Google to see the provisional figures.
+  // What is known by now is calculated in any case: nobody waits for a provider to see the provisional figures.
   const verdict = await judge(deps, ref, { attempt, nextMs, giveUp: nextMs === null && !retry });
   if (retry && verdict.status === 'reconciling') throw retry;
   return { ...verdict, captureProblem: failed?.fault.code ?? null };
@@ -55,6 +56,7 @@ async function judge(
     if (row.status === 'completed' || row.status === 'incomplete') {
       return { status: row.status, missing: row.missing.map(({ code }) => code) };
     }
+    if (session.roomName !== null) await adoptRoom(tx, ref, session.roomName);
     const { missing } = await calculateClass(tx, ref);
     const status = missing.length === 0 ? 'completed' : giveUp ? 'incomplete' : 'reconciling';
     const plan = await planOf(tx, row, session, retry);

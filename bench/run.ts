@@ -2,13 +2,14 @@
 import { Command, CommanderError } from 'commander';
 import { addIdle } from './idle.ts';
 import { addStarts } from './starts.ts';
+import { addWebhooks } from './webhooks.ts';
 
 const program = new Command('bench')
   .description('Measures what Rollcall promises, on real components that it starts and stops by itself.')
   .exitOverride()
   .showHelpAfterError()
   .configureHelp({ sortSubcommands: true });
-for (const add of [addIdle, addStarts]) add(program);
+for (const add of [addIdle, addStarts, addWebhooks]) add(program);
 
 try {
   await program.parseAsync();

@@ -12,6 +12,10 @@ const OWN = {
   TEMPORAL_NAMESPACE: '',
   AUTH_JWKS_URL: '',
   GOOGLE_SERVICE_ACCOUNT_KEY: '',
+  LIVEKIT_URL: '',
+  LIVEKIT_API_KEY: '',
+  LIVEKIT_API_SECRET: '',
+  LIVEKIT_KEYS: '',
   ROLLCALL_OPEN_LEAD_SECONDS: '',
   ROLLCALL_POLL_SECONDS: '',
   ROLLCALL_GRACE_SECONDS: '',
@@ -21,11 +25,12 @@ const OWN = {
 
 /**
  * Runs `work` beside a whole Rollcall on loopback that lives in a directory of its own, and removes both afterwards.
- * `work` is called off when it takes longer than `withinMs`, set-up not counted.
+ * `work` is called off when it takes longer than `withinMs`, set-up not counted; `env` comes before all else.
  */
 export async function withRollcall<T>(
   withinMs: number,
   work: (rollcall: LocalRollcall, signal: AbortSignal) => Promise<T>,
+  env: Record<string, string> = {},
 ): Promise<T> {
   const asked = stopSignals();
   const dataDir = await mkdtemp(join(tmpdir(), 'rollcall-bench-'));
@@ -35,7 +40,7 @@ export async function withRollcall<T>(
       dataDir,
       report: showProgress(),
       write: (line) => process.stderr.write(`${line}\n`),
-      env: OWN,
+      env: { ...OWN, ...env },
       signal: asked,
     });
     return await work(rollcall, AbortSignal.any([asked, AbortSignal.timeout(withinMs)]));

@@ -5,7 +5,7 @@ import type { TestRollcall } from './test-rollcall.ts';
 
 export interface Evidence {
   sweeps: { at: Date; ok: boolean }[];
-  events: { source_event_id: string; kind: string; connection: string | null }[];
+  events: { source_event_id: string; kind: string; connection: string | null; reason: string | null }[];
   calculations: { version: number; inputs_hash: string; calculated_at: Date }[];
   /** Persons with a record, by version. */
   records: { version: number; persons: number }[];
@@ -16,7 +16,7 @@ export async function evidenceOf({ ownerUrl }: TestRollcall, { id }: Lesson): Pr
   try {
     return {
       sweeps: await sql`select at, ok from sweeps where class_id = ${id} order by at`,
-      events: await sql`select source_event_id, kind, connection from events where class_id = ${id}`,
+      events: await sql`select source_event_id, kind, connection, reason from events where class_id = ${id}`,
       calculations: await sql`
         select version, inputs_hash, calculated_at from calculations where class_id = ${id} order by version`,
       records: await sql`

@@ -236,6 +236,7 @@ CREATE INDEX "events_class" ON "events" USING btree ("tenant_id","class_id","id"
 CREATE INDEX "idempotency_keys_created" ON "idempotency_keys" USING btree ("tenant_id","created_at");--> statement-breakpoint
 CREATE INDEX "records_person" ON "records" USING btree ("tenant_id","person_id");--> statement-breakpoint
 CREATE INDEX "sessions_space" ON "sessions" USING btree ("tenant_id","space_name");--> statement-breakpoint
+CREATE INDEX "sessions_code" ON "sessions" USING btree ("tenant_id","meeting_code");--> statement-breakpoint
 -- From here on by hand: row security and the rights of the app role, which drizzle-kit does not generate.
 DO $$ BEGIN
   CREATE ROLE rollcall_app NOLOGIN;
@@ -295,16 +296,26 @@ CREATE POLICY owner_reads ON classes FOR SELECT TO CURRENT_USER USING (true);
 --> statement-breakpoint
 CREATE FUNCTION rollcall_neglected_classes(silence interval, max_rows integer)
 RETURNS TABLE (tenant_id text, class_id uuid)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE sql STABLE SECURITY DEFINER AS $$
   SELECT c.tenant_id, c.id FROM classes c
   WHERE c.settled_at IS NULL
     AND (c.workflow_started_at IS NULL
       OR c.plan_rung_version < c.plan_version
-      OR (c.workflow_due_at < now() - silence AND c.workflow_started_at < now() - silence))
+      OR (coalesce(c.workflow_due_at, c.start_at) < now() - silence AND c.workflow_started_at < now() - silence)
+      -- About to be opened: a workflow that Temporal lost is missed before the start and not after it. Asked once, since
+      -- asking counts as starting.
+      OR (c.status = 'scheduled' AND coalesce(c.workflow_due_at, c.start_at) < now() + interval '2 minutes'
+        AND c.workflow_started_at < now() - interval '10 minutes'))
   -- Who was never looked after first, then whoever was so longest ago: nobody starves behind a class that cannot be helped.
   ORDER BY c.workflow_started_at NULLS FIRST, c.start_at
   LIMIT max_rows
 $$;
+--> statement-breakpoint
+-- A path that does not name pg_temp is searched there first: anybody's temporary view `classes` would run as the owner.
+DO $$ BEGIN
+  EXECUTE format('ALTER FUNCTION rollcall_neglected_classes(interval, integer) SET search_path = %I, pg_temp',
+    current_schema());
+END $$;
 --> statement-breakpoint
 REVOKE ALL ON FUNCTION rollcall_neglected_classes(interval, integer) FROM PUBLIC;
 --> statement-breakpoint

@@ -1,5 +1,6 @@
 /** What can only be found out by looking at two variables together or at the file that one of them names. */
 import { accessSync, constants } from 'node:fs';
+import { readLiveKitKeys } from './livekit/keys.ts';
 import { MeetFault } from './meet/fault.ts';
 import { readServiceAccountKey } from './meet/service-account-key.ts';
 
@@ -38,6 +39,30 @@ function unreadable(name: string, path: string | undefined): Wrong[] {
     const { code } = error as NodeJS.ErrnoException;
     return [{ name, message: `expected the path of a PEM file; ${path} cannot be read (${code})` }];
   }
+}
+
+/** LiveKit is whole or off: where it is, and a key with its secret. */
+export function livekitCheck(given: Given): Wrong[] {
+  const { LIVEKIT_URL: url, LIVEKIT_API_KEY: key, LIVEKIT_API_SECRET: secret } = given;
+  const { keys, wrong } = readLiveKitKeys(given);
+  const found = wrong.map((message) => ({ name: 'LIVEKIT_KEYS', message }));
+  if ((key === undefined) !== (secret === undefined)) {
+    found.push({
+      name: 'LIVEKIT_API_KEY',
+      message: 'expected LIVEKIT_API_KEY and LIVEKIT_API_SECRET together',
+    });
+  }
+  if (url === undefined && keys.length > 0) {
+    found.push({
+      name: 'LIVEKIT_URL',
+      message: 'expected the address of the LiveKit server that the keys belong to',
+    });
+  }
+  if (url !== undefined && keys.length === 0 && found.length === 0) {
+    const message = 'expected a key and its secret beside LIVEKIT_URL (LIVEKIT_API_KEY, LIVEKIT_API_SECRET)';
+    found.push({ name: 'LIVEKIT_API_KEY', message });
+  }
+  return found;
 }
 
 /** Of the worker alone: nobody else speaks with Google. */

@@ -112,6 +112,59 @@ describe('the environment', () => {
     expect(read).not.toThrow(encoded);
   });
 
+  const LIVEKIT = {
+    LIVEKIT_URL: 'wss://livekit.example',
+    LIVEKIT_API_KEY: 'key',
+    LIVEKIT_API_SECRET: 'top-secret',
+  };
+
+  test.each([
+    ['off', {}],
+    ['whole', LIVEKIT],
+    ['whole with further keys', { ...LIVEKIT, LIVEKIT_KEYS: 'next:other-secret,own:its-secret:school' }],
+    [
+      'whole with the keys in a list alone',
+      { LIVEKIT_URL: 'http://127.0.0.1:7880', LIVEKIT_KEYS: 'key:secret' },
+    ],
+  ])('has LiveKit %s, for server and worker', async (_which, livekit) => {
+    const key = JSON.stringify(await generateAccountKey());
+    expect(readConfig({ ...LEAST, ...livekit })).toMatchObject(livekit);
+    expect(readWorkerConfig({ ...LEAST, ...livekit, GOOGLE_SERVICE_ACCOUNT_KEY: key })).toMatchObject(
+      livekit,
+    );
+  });
+
+  test.each([
+    ['an address of another kind', { ...LIVEKIT, LIVEKIT_URL: 'ftp://livekit.example' }, 'LIVEKIT_URL'],
+    ['no address', { ...LIVEKIT, LIVEKIT_URL: '' }, 'LIVEKIT_URL: expected the address'],
+    [
+      'keys in a list and no address',
+      { LIVEKIT_KEYS: 'key:top-secret' },
+      'LIVEKIT_URL: expected the address',
+    ],
+    ['no secret', { ...LIVEKIT, LIVEKIT_API_SECRET: '' }, 'LIVEKIT_API_KEY: expected LIVEKIT_API_KEY and'],
+    ['no key', { ...LIVEKIT, LIVEKIT_API_KEY: '' }, 'LIVEKIT_API_KEY: expected LIVEKIT_API_KEY and'],
+    [
+      'an address alone',
+      { LIVEKIT_URL: LIVEKIT.LIVEKIT_URL },
+      'LIVEKIT_API_KEY: expected a key and its secret',
+    ],
+    [
+      'a list of another form',
+      { ...LIVEKIT, LIVEKIT_KEYS: 'key=top-secret' },
+      'LIVEKIT_KEYS: entry 1: expected',
+    ],
+    [
+      'a key with two secrets',
+      { ...LIVEKIT, LIVEKIT_KEYS: 'key:top-secret-2' },
+      'LIVEKIT_KEYS: entry 1: key is',
+    ],
+  ])('has LiveKit whole or off, not with %s, and no message repeats a secret', (_which, livekit, line) => {
+    const read = () => readConfig({ ...LEAST, ...livekit });
+    expect(read).toThrow(new RegExp(`^  ${line}`, 'm'));
+    expect(read).not.toThrow('top-secret');
+  });
+
   test('is listed in .env.example, every variable of it', async () => {
     const example = await readFile(new URL('../.env.example', import.meta.url), 'utf8');
     const listed = new Set([...example.matchAll(/^(?:# )?([A-Z_]+)=/gm)].map((match) => match[1]));

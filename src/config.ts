@@ -1,6 +1,6 @@
 /** The environment, read once and checked whole: one message names everything that is wrong (product §13). */
 import { z } from 'zod';
-import { type Given, googleKey, temporalTls, tokenCheck, type Wrong } from './config-checks.ts';
+import { type Given, googleKey, livekitCheck, temporalTls, tokenCheck, type Wrong } from './config-checks.ts';
 
 const seconds = (fallback: number) => z.coerce.number().positive().default(fallback);
 
@@ -22,6 +22,11 @@ const variables = z.object({
   AUTH_JWKS_URL: z.url().optional(),
   AUTH_ISSUER: z.string().optional(),
   AUTH_AUDIENCE: z.string().optional(),
+  LIVEKIT_URL: z.url({ protocol: /^(wss?|https?)$/ }).optional(),
+  LIVEKIT_API_KEY: z.string().optional(),
+  LIVEKIT_API_SECRET: z.string().optional(),
+  /** Further keys that may sign, while rotating: `key:secret,key:secret`, each with `:tenant` where it is one tenant's own. */
+  LIVEKIT_KEYS: z.string().optional(),
   GOOGLE_SERVICE_ACCOUNT_KEY: z.string().optional(),
   GOOGLE_ROOT_URL: z.url().optional(),
   ROLLCALL_OPEN_LEAD_SECONDS: z.coerce.number().min(0).default(60),
@@ -48,12 +53,12 @@ type Check = (given: Given) => Wrong[];
 
 /** Reads the configuration out of `env`. Empty variables count as absent. Throws {@link ConfigError}. */
 export function readConfig(env: Environment): Config {
-  return readChecked(env, [tokenCheck, temporalTls]);
+  return readChecked(env, [tokenCheck, temporalTls, livekitCheck]);
 }
 
 /** As {@link readConfig}, and with a service account's key that can be used. */
 export function readWorkerConfig(env: Environment): WorkerConfig {
-  const config = readChecked(env, [tokenCheck, temporalTls, googleKey]);
+  const config = readChecked(env, [tokenCheck, temporalTls, livekitCheck, googleKey]);
   // Present, since `googleKey` has nothing against it.
   return { ...config, GOOGLE_SERVICE_ACCOUNT_KEY: config.GOOGLE_SERVICE_ACCOUNT_KEY ?? '' };
 }

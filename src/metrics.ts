@@ -4,6 +4,7 @@ import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client
 export interface Metrics {
   registry: Registry;
   httpSeconds: Histogram<'method' | 'route' | 'status'>;
+  webhookSeconds: Histogram<'outcome'>;
   databaseFailures: Counter;
   temporalFailures: Counter<'call'>;
   eventsAccepted: Counter;
@@ -21,6 +22,13 @@ export function createMetrics(): Metrics {
       help: 'Time to answer, by route as it is documented',
       labelNames: ['method', 'route', 'status'],
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15],
+      registers,
+    }),
+    webhookSeconds: new Histogram({
+      name: 'rollcall_webhook_seconds',
+      help: 'Time to verify, commit and acknowledge a delivery of LiveKit, by what became of it',
+      labelNames: ['outcome'],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
       registers,
     }),
     databaseFailures: new Counter({

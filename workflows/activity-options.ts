@@ -6,7 +6,8 @@ import {
   proxyLocalActivities,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
-import { MEET_QUEUE, MEET_SPACES_QUEUE } from './queues.ts';
+import type { Provider } from '../src/attendance/facts.ts';
+import { LIVEKIT_QUEUE, MEET_QUEUE, MEET_SPACES_QUEUE } from './queues.ts';
 
 /** Our own database comes back, so nobody gives up; five seconds is the promise for being back at work. */
 const ownDatabase = (summary: string) =>
@@ -33,6 +34,18 @@ const meetSpaces = (summary: string): ActivityOptions => ({
   taskQueue: MEET_SPACES_QUEUE,
   startToCloseTimeout: '45 seconds',
   retry: { initialInterval: '2 seconds', backoffCoefficient: 2, maximumInterval: '5 minutes' },
+  summary,
+});
+
+/**
+ * LiveKit answers within milliseconds or, by the adapter, not at all: five seconds for a turn and five for each call. Which
+ * fault is worth another try, and after how long, the activity says itself.
+ */
+const livekitCalls = (summary: string): ActivityOptions => ({
+  taskQueue: LIVEKIT_QUEUE,
+  startToCloseTimeout: '2 minutes', // a few calls, and a database that may take its time
+  heartbeatTimeout: '10 seconds', // as for Meet
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
   summary,
 });
 
@@ -68,23 +81,54 @@ export const openSession = quickly(
   proxyActivities<Activities>(ownDatabase(OPEN)).openSession,
 );
 export const { endSession } = proxyActivities<Activities>(ownDatabase('End the session'));
-export const { closeCancelled } = proxyActivities<Activities>(
-  meetReads('Close the room of the cancelled class'),
+export const { prepareSpace } = proxyActivities<Activities>(meetSpaces('Ask Google for a Meet space'));
+export const { prepareRoom } = proxyActivities<Activities>(livekitCalls('Make the LiveKit room'));
+export const { deleteEmptyRoom } = proxyActivities<Activities>(
+  livekitCalls('Delete the room unless somebody is in it'),
 );
-export const { fetchParticipants } = proxyActivities<Activities>(meetReads('Fetch participants'));
+
+const { fetchParticipants: fetchPresent } = proxyActivities<Activities>(meetReads('Fetch participants'));
+const { fetchParticipants: listPresent } = proxyActivities<Activities>(livekitCalls('List the room'));
+export const fetchPresentOn = (provider: Provider): Activities['fetchParticipants'] =>
+  provider === 'livekit' ? listPresent : fetchPresent;
 export const { fetchParticipants: fetchAll } = proxyActivities<Activities>(
   meetReads('Fetch everybody who was there'),
 );
-export const { prepareSpace } = proxyActivities<Activities>(meetSpaces('Ask Google for a Meet space'));
-export const { fetchNowOnce } = proxyActivities<Activities>({
-  ...meetReads('Fetch participants, as asked'),
-  scheduleToCloseTimeout: '30 seconds', // somebody waits for the answer
-});
+export const { fetchParticipants: listAtTheEnd } = proxyActivities<Activities>(
+  livekitCalls('List the room at the end'),
+);
+
+const ASKED = 'Fetch participants, as asked';
+const WAITED_FOR = { scheduleToCloseTimeout: '30 seconds' } as const; // somebody waits for the answer
+const { fetchNowOnce } = proxyActivities<Activities>({ ...meetReads(ASKED), ...WAITED_FOR });
+const { fetchNowOnce: listNowOnce } = proxyActivities<Activities>({ ...livekitCalls(ASKED), ...WAITED_FOR });
+export const fetchNowOn = (provider: Provider): Activities['fetchNowOnce'] =>
+  provider === 'livekit' ? listNowOnce : fetchNowOnce;
+
+const CLOSE = 'Close the room of the cancelled class';
+const { closeCancelled } = proxyActivities<Activities>(meetReads(CLOSE));
+const { closeCancelled: closeOnLiveKit } = proxyActivities<Activities>(livekitCalls(CLOSE));
+export const closeOn = (provider: Provider): Activities['closeCancelled'] =>
+  provider === 'livekit' ? closeOnLiveKit : closeCancelled;
+
 const { reconcile: reconcileFromMeet } = proxyActivities<Activities>(
   meetReads('Fetch what is missing and calculate attendance'),
 );
+const { reconcile: reconcileFromLiveKit } = proxyActivities<Activities>(
+  livekitCalls('List the room and calculate attendance'),
+);
 const { reconcile: reconcileFromLog } = proxyActivities<Activities>(ownDatabase('Calculate attendance'));
 
-/** Meet is asked again with each attempt; every other source sends its evidence by itself. */
-export const reconcileOn = (provider: string): Activities['reconcile'] =>
-  provider === 'meet' ? reconcileFromMeet : reconcileFromLog;
+/** Meet and LiveKit are asked again with each attempt; every other source sends its evidence by itself. */
+export function reconcileOn(provider: Provider): Activities['reconcile'] {
+  switch (provider) {
+    case 'meet':
+      return reconcileFromMeet;
+    case 'livekit':
+      return reconcileFromLiveKit;
+    case 'whiteboard':
+      return reconcileFromLog;
+    default:
+      return provider satisfies never;
+  }
+}

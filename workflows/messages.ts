@@ -3,7 +3,10 @@ import { defineQuery, defineSignal } from '@temporalio/workflow';
 
 /** The class was moved, changed or cancelled. */
 export const planChanged = defineSignal('planChanged');
-/** Evidence came, or somebody decided who a participant is. Matters while reconciling only. */
+/**
+ * Evidence came, or somebody decided who a participant is. Matters while reconciling; before the end only to a LiveKit class,
+ * whose room became occupied, empty or closed.
+ */
 export const evidenceArrived = defineSignal('evidenceArrived');
 
 export type Phase = 'await-start' | 'live' | 'reconcile';

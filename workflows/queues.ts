@@ -4,3 +4,5 @@ export const MAIN_QUEUE = 'rollcall';
 export const MEET_QUEUE = 'rollcall-meet';
 /** New Meet spaces: Google allows a hundred a minute. */
 export const MEET_SPACES_QUEUE = 'rollcall-meet-spaces';
+/** LiveKit: while it hangs, only its own classes wait, not those that need our database or Google's answers. */
+export const LIVEKIT_QUEUE = 'rollcall-livekit';

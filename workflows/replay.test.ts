@@ -70,12 +70,23 @@ const REORDERINGS = [
     history: 'incomplete.1-await-start.json',
   },
   {
-    phase: 'live',
+    phase: 'grace',
     first: "await fetchAll(session, { scope: 'all', untilMs: askAgainMs });",
-    second: `if (await cancelledBefore(room, askAgainMs, 'Grace: until everybody is fetched once more')) {
-      return await closeRoom(room);
-    }`,
+    second:
+      "if (await cancelledBefore(room, askAgainMs, 'Grace: until everybody is fetched once more')) return true;",
     history: 'completed.2-live.json',
+  },
+  {
+    phase: 'grace',
+    first: "await listAtTheEnd(session, { scope: 'all', untilMs });",
+    second: "if ((await deleteEmptyRoom(session, { untilMs })) !== 'occupied') return false;",
+    history: 'livekit-completed.2-live.json',
+  },
+  {
+    phase: 'live',
+    first: "await alarm.until(lookAtMs, rung, 'Until the next look at the class');",
+    second: 'const seen = await look(room, plan);',
+    history: 'livekit-completed.2-live.json',
   },
   {
     phase: 'reconcile',
@@ -87,7 +98,7 @@ const REORDERINGS = [
 ];
 
 test.each(REORDERINGS)(
-  'a reordering planted in $phase fails the replay',
+  'a reordering planted in $phase fails the replay of $history',
   async ({ phase, first, second, history }) => {
     const copy = await mkdtemp(join(tmpdir(), 'rollcall-reordered-'));
     onTestFinished(() => rm(copy, { recursive: true, force: true }));

@@ -1,7 +1,10 @@
+import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { readCalculation } from '../src/db/calculations.ts';
-import { changeClass } from '../src/db/change-class.ts';
+import { changeClass, raisePlan } from '../src/db/change-class.ts';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
+import type { ClassWorkflows } from '../src/temporal/class-workflows.ts';
+import { sweep } from '../src/temporal/sweeper.ts';
 import { classRow, STUDENT, storeClass, TEACHER } from '../src/temporal/test-class.ts';
 import { startTestTime, type TestTime } from '../src/temporal/test-time.ts';
 
@@ -114,6 +117,29 @@ test('evidence that is told about cuts a wait of hours short', async () => {
   expect(attemptsAfter(endMs).length).toBe(before + 2);
   expect(await handle.result()).toBe('completed');
   expect((await classRow(time.db, ref)).settledAt?.getTime()).toBeLessThan(endMs + 3 * DAY + 2 * HOUR);
+});
+
+test('evidence that Temporal did not hear of cuts the wait short when the sweeper comes by', async () => {
+  const { ref, endMs } = await classWith(null);
+  const handle = await time.start(ref);
+  await time.env.sleep(endMs - (await time.env.currentTimeMs()) + DAY + HOUR);
+  const before = attemptsAfter(endMs).length;
+  await inTenant(time.db, ref.tenantId, (tx) => raisePlan(tx, ref));
+  const bells = { plan: 'planChanged', evidence: 'evidenceArrived' };
+  const workflows: ClassWorkflows = {
+    start: async () => 'already_started',
+    async ring({ classId }, bell) {
+      if (classId === ref.classId) await handle.signal(bells[bell]);
+      return true;
+    },
+    fetchNow: () => Promise.reject(new Error('not here')),
+    isReachable: async () => true,
+    close: async () => {},
+  };
+  await sweep({ db: time.db, workflows, log: pino({ level: 'silent' }) });
+  await time.env.sleep(MINUTE);
+  expect(attemptsAfter(endMs)).toHaveLength(before + 1);
+  await handle.terminate();
 });
 
 test('a class that is moved by a month sleeps a month longer and opens once', async () => {

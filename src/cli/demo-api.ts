@@ -1,3 +1,4 @@
+import type { Role } from '../http/authentication.ts';
 import type { LocalRollcall } from '../local/rollcall.ts';
 import { signToken } from './token.ts';
 
@@ -29,11 +30,14 @@ export interface Api {
   send<T>(method: string, path: string, body?: unknown): Promise<T>;
 }
 
-/** Calls the API as an admin of the school `demo`. Throws what a problem response says. */
-export async function createApi({ apiUrl, jwtSecret }: LocalRollcall): Promise<Api> {
+/** Calls the API as somebody of the school `demo`, its admin when left out. Throws what a problem response says. */
+export async function createApi(
+  { apiUrl, jwtSecret }: LocalRollcall,
+  caller: { role: Role; sub: string } = { role: 'admin', sub: 'admin@school.example' },
+): Promise<Api> {
   if (jwtSecret === undefined)
     throw new Error('the demonstration signs its own tokens: unset AUTH_JWKS_URL.');
-  const token = await signToken(jwtSecret, { tenant: 'demo', role: 'admin', sub: 'admin@school.example' });
+  const token = await signToken(jwtSecret, { tenant: 'demo', ...caller });
   const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
     const response = await fetch(`${apiUrl}${path}`, {
       method,

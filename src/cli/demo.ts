@@ -19,6 +19,7 @@ import {
   scriptConference,
   TEACHER,
 } from './demo-class.ts';
+import { attendLiveClass, LIVE_EXPECTED, scheduleLiveClass } from './demo-live-class.ts';
 import { attendanceTable } from './demo-table.ts';
 import { createWatcher } from './demo-watch.ts';
 
@@ -29,6 +30,7 @@ const SETTLES_WITHIN_MS = 80_000;
 const TIMES = {
   ROLLCALL_OPEN_LEAD_SECONDS: '4',
   ROLLCALL_POLL_SECONDS: '4',
+  ROLLCALL_VERIFY_SECONDS: '4',
   ROLLCALL_GRACE_SECONDS: '6',
   ROLLCALL_RETRY_SECONDS: '4',
   ROLLCALL_RETRY_FOR_SECONDS: '600',
@@ -48,22 +50,32 @@ async function demo(options: { keep?: boolean; json?: boolean }): Promise<void> 
   const signal = stopSignals();
   const say = (text: string): void => void process.stderr.write(`${text}\n`);
   say(
-    'Real here: PostgreSQL, Temporal, the server and the worker. Simulated: Google (Meet and its directory), over HTTP.',
+    'Real here: PostgreSQL, Temporal, LiveKit with the people in its room, the server and the worker. Simulated: Google (Meet and its directory), over HTTP.',
   );
   const given = process.env.ROLLCALL_DATA_DIR;
   const dataDir = given || (await mkdtemp(join(tmpdir(), 'rollcall-demo-')));
   let running: LocalRollcall | undefined;
   try {
     // Google is always played here, even where a real account is configured.
-    const env = { ...TIMES, GOOGLE_SERVICE_ACCOUNT_KEY: '' };
+    const env = { ...TIMES, GOOGLE_SERVICE_ACCOUNT_KEY: '', LIVEKIT_URL: '' };
     const write = (line: string): void => void process.stderr.write(`${line}\n`);
-    running = await startLocalRollcall({ dataDir, report: showProgress(), env, write, signal });
+    running = await startLocalRollcall({
+      dataDir,
+      report: showProgress(),
+      env,
+      write,
+      signal,
+      livekit: true,
+    });
     const sinceMs = Date.now();
-    const attendance = await Promise.race([runClass(running, say, signal), failure(running)]);
+    const { meet, live } = await Promise.race([runClasses(running, say, signal), failure(running)]);
     process.stdout.write(
-      options.json ? `${JSON.stringify(attendance)}\n` : `\n${attendanceTable(attendance)}\n`,
+      options.json
+        ? `${JSON.stringify({ meet, livekit: live })}\n`
+        : `\nAlgebra, on Google Meet:\n${attendanceTable(meet)}\n\nRecitation, on LiveKit:\n${attendanceTable(live)}\n`,
     );
-    check(attendance);
+    check(meet, EXPECTED);
+    check(live, LIVE_EXPECTED);
     say(`Everybody came out as scripted, ${Math.round((Date.now() - sinceMs) / 1_000)} s after set-up.`);
     if (options.keep) await keep(running, say, signal);
   } catch (error) {
@@ -75,14 +87,44 @@ async function demo(options: { keep?: boolean; json?: boolean }): Promise<void> 
   }
 }
 
-async function runClass(
+/** Two classes at the same hour: one on Meet, which is fetched, and one on LiveKit, which tells. */
+async function runClasses(
   running: LocalRollcall,
   say: (text: string) => void,
   signal: AbortSignal,
-): Promise<Attendance> {
+): Promise<{ meet: Attendance; live: Attendance }> {
   const api = await createApi(running);
   await api.send('POST', '/api/policies', POLICY);
   const startMs = Math.ceil(Date.now() / 1_000 + AHEAD) * 1_000;
+  const live = await scheduleLiveClass(api, startMs);
+  const [meetAttendance] = await Promise.all([
+    runMeetClass(running, api, startMs, say, signal),
+    attendLiveClass(running, live.class_id, startMs, signal),
+  ]);
+  return { meet: meetAttendance, live: await untilSettled(api, live, signal) };
+}
+
+async function untilSettled(
+  api: Api,
+  { class_id: id }: ScheduledClass,
+  signal: AbortSignal,
+): Promise<Attendance> {
+  const deadline = Date.now() + SETTLES_WITHIN_MS;
+  while (Date.now() < deadline) {
+    const attendance = await api.get<Attendance>(`/api/classes/${id}/attendance`);
+    if (attendance.status === 'completed' || attendance.status === 'incomplete') return attendance;
+    await sleep(500, undefined, { signal });
+  }
+  throw new Error(`the class on LiveKit was not settled within ${SETTLES_WITHIN_MS / 1_000} s.`);
+}
+
+async function runMeetClass(
+  running: LocalRollcall,
+  api: Api,
+  startMs: number,
+  say: (text: string) => void,
+  signal: AbortSignal,
+): Promise<Attendance> {
   const scheduled = await api.send<ScheduledClass>('POST', '/api/schedule/class', {
     teacher_email: TEACHER,
     student_emails: Object.values(STUDENTS),
@@ -98,7 +140,10 @@ async function runClass(
   const space = await spaceOf(api, scheduled.class_id, signal);
   say(`Google gave the space ${space}. Who will come, as the simulator was told:`);
   for (const [email, { what }] of Object.entries(EXPECTED)) say(`  ${email.padEnd(22)} ${what}`);
-  say(`  ${GUEST}\n`);
+  say(`  ${GUEST}`);
+  say('Beside it, at the same hour, a class on LiveKit, whose people are processes that join the room:');
+  for (const [email, { what }] of Object.entries(LIVE_EXPECTED)) say(`  ${email.padEnd(22)} ${what}`);
+  say('');
   const control = createMeetSimulatorControl(running.simulatorUrl ?? '');
   await scriptConference(control, space, startMs);
   const late = sleep(startMs + (LENGTH - 1) * 1_000 - Date.now(), undefined, { signal }).then(async () => {
@@ -157,11 +202,11 @@ async function dismissGuest(api: Api, say: (text: string) => void): Promise<void
   }
 }
 
-function check({ records }: Attendance): void {
-  const wrong = records.filter(({ email, status }) => EXPECTED[email]?.status !== status);
-  if (wrong.length === 0 && records.length === Object.keys(EXPECTED).length) return;
+function check({ records }: Attendance, expected: typeof EXPECTED): void {
+  const wrong = records.filter(({ email, status }) => expected[email]?.status !== status);
+  if (wrong.length === 0 && records.length === Object.keys(expected).length) return;
   const lines = wrong.map(
-    ({ email, status }) => `${email} is ${status}, not ${EXPECTED[email]?.status ?? 'expected'}`,
+    ({ email, status }) => `${email} is ${status}, not ${expected[email]?.status ?? 'expected'}`,
   );
   throw new Error(`the attendance is not what was scripted: ${lines.join('; ')}`);
 }

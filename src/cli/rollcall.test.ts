@@ -1,5 +1,4 @@
 /** The command line as a shell runs it: what it prints, and its exit status (0 done, 1 failed, 2 used wrongly). */
-import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jwtVerify } from 'jose';
@@ -7,37 +6,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
 import { temporaryDirectory } from '../local/local-test.ts';
 import { localSecrets } from '../local/secrets.ts';
-
-const CLI = new URL('./rollcall.ts', import.meta.url).pathname;
-/** Nothing of these is taken over from whoever runs the tests. */
-const UNSET = {
-  DATABASE_URL: '',
-  DATABASE_SERVICE_URL: '',
-  AUTH_JWT_SECRET: '',
-  GOOGLE_SERVICE_ACCOUNT_KEY: '',
-};
+import { rollcall } from './test-rollcall.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
   database = await createTestDatabase();
 });
 afterAll(() => database.drop());
-
-interface Ended {
-  status: number;
-  out: string;
-  err: string;
-}
-
-function rollcall(args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
-  const dataDir = env.ROLLCALL_DATA_DIR ?? temporaryDirectory();
-  return new Promise((resolve) => {
-    const options = { env: { ...process.env, ...UNSET, ...env, ROLLCALL_DATA_DIR: dataDir } };
-    const child = execFile(process.execPath, [CLI, ...args], options, (_error, out, err) =>
-      resolve({ status: child.exitCode ?? -1, out, err }),
-    );
-  });
-}
 
 describe('used wrongly it ends with status 2 and names what was wrong', () => {
   test.each([

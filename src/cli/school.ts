@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { TENANT_NAME } from '../http/authentication.ts';
+import { TENANT_NAME } from '../tenant-name.ts';
 
 /** Reads the name of a school from the command line; it becomes part of workflow ids. */
 export function schoolName(name: string): string {

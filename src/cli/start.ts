@@ -21,6 +21,7 @@ async function start(options: { watch?: boolean; json?: boolean }): Promise<void
     report: showProgress(),
     write: (line) => process.stderr.write(`${line}\n`),
     env,
+    livekit: 'if_available',
     signal,
     ...(options.watch && { watch: true }),
   }).catch((error: unknown) => {
@@ -33,6 +34,7 @@ async function start(options: { watch?: boolean; json?: boolean }): Promise<void
     documentation: `${running.apiUrl}/docs`,
     temporal_ui: running.temporalUiUrl ?? null,
     meet: running.simulatorUrl ? `simulated at ${running.simulatorUrl}` : 'Google',
+    livekit: running.livekitUrl ?? null,
   };
   process.stdout.write(options.json ? `${JSON.stringify(addresses)}\n` : `${inWords(addresses)}\n`);
   const ended = new Promise<void>((resolve) =>

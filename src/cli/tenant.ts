@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
-import { inTenant, openDatabase } from '../db/client.ts';
+import { inTenant } from '../db/client.ts';
 import { ensureTenant, tenantExists } from '../db/tenants.ts';
-import { readAddresses } from '../local/addresses.ts';
-import { dataDir } from './data-dir.ts';
-import { databaseUrl } from './database-url.ts';
+import { openTheDatabase } from './open-database.ts';
 import { schoolName } from './school.ts';
 
 export function addTenant(program: Command): void {
@@ -18,10 +16,7 @@ export function addTenant(program: Command): void {
 }
 
 async function add(name: string, options: { json?: boolean }): Promise<void> {
-  const given = databaseUrl('DATABASE_SERVICE_URL') ?? databaseUrl('DATABASE_URL');
-  const url = given ?? readAddresses(dataDir())?.databaseUrl;
-  if (!url) throw new Error('there is no database: set DATABASE_URL, or start local mode first (npm start).');
-  const db = openDatabase(url, 'rollcall-cli', 1);
+  const db = openTheDatabase();
   try {
     const added = await inTenant(db, name, async (tx) => {
       if (await tenantExists(tx, name)) return false;

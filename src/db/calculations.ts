@@ -55,6 +55,7 @@ export async function calculateClass(
       policyVersion: policy.version,
       isComplete: result.isComplete,
       missing,
+      evidencePending: false,
       ...(settled ? { status: missing.length === 0 ? ('completed' as const) : ('incomplete' as const) } : {}),
     })
     .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId)));

@@ -45,12 +45,14 @@ export async function changeClass(
   const view = await viewClass(tx, ref, 'for update');
   const nowMs = now();
   const phase = await phaseOf(tx, view, nowMs);
-  const refusal = refusalOf(phase, change);
-  if (refusal !== null) return { kind: 'refused', reason: refusal };
   const before = detailsOf(view);
+  const { startMs: start = before.startMs } = change;
+  const butTheEnd: ClassDetails = { ...before, ...chosen(before, change), startMs: start };
+  const refusal = refusalOf(phase, changedFields(before, butTheEnd));
+  if (refusal !== null) return { kind: 'refused', reason: refusal };
   const times = newTimes(before, change, phase, nowMs);
   if ('field' in times) return { kind: 'invalid', ...times };
-  const after: ClassDetails = { ...before, ...chosen(before, change), ...times };
+  const after: ClassDetails = { ...butTheEnd, ...times };
   const contradiction = contradictionOf(after, change);
   if (contradiction !== null) return { kind: 'invalid', ...contradiction };
   const changed = changedFields(before, after);
@@ -147,15 +149,15 @@ async function newPolicyDate(
   }
 }
 
-function refusalOf(phase: Phase, change: ClassChange): string | null {
+/** @param changed what would become different, but for the end */
+function refusalOf(phase: Phase, changed: Record<string, unknown>): string | null {
   switch (phase) {
     case 'ahead':
       return null;
-    case 'active': {
-      const { endMs: _end, durationMs: _duration, ...others } = change;
-      const fixed = Object.values(others).some((value) => value !== undefined);
-      return fixed ? 'the class has begun; only its end can still be changed' : null;
-    }
+    case 'active':
+      return Object.keys(changed).length === 0
+        ? null
+        : 'the class has begun; only its end can still be changed';
     case 'over':
       return 'the class has ended; it can no longer be changed';
     case 'settled':

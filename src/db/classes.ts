@@ -1,6 +1,7 @@
 /** Reading classes, each with its session and roster. */
 import { and, asc, eq, exists, gte, inArray, lt, lte, or, type SQL, sql } from 'drizzle-orm';
 import type { RosterRole } from '../attendance/facts.ts';
+import { isUuid } from '../uuid.ts';
 import type { ClassRef, Tx } from './client.ts';
 import { type ClassRow, readClass, type SessionRow } from './plans.ts';
 import { classes, classRoster, people, sessions } from './schema.ts';
@@ -111,9 +112,6 @@ function hasStatus(status: ClassStatus | undefined, now: Date): SQL | undefined 
     return and(eq(classes.status, 'open'), sql`${classes.startAt} > ${now.toISOString()}::timestamptz`);
   return eq(classes.status, status);
 }
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-export const isUuid = (text: string): boolean => UUID.test(text);
 
 /** Is `who`, a person id or an e-mail, on the roster of the class at hand? */
 function onRoster(tx: Tx, role: RosterRole, who: string): SQL {

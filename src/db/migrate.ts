@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { DrizzleQueryError } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate as runMigrations } from 'drizzle-orm/postgres-js/migrator';
@@ -5,7 +6,7 @@ import postgres from 'postgres';
 import { databaseUnavailable } from './client.ts';
 import { ensureServiceLogin } from './service-login.ts';
 
-const MIGRATIONS = new URL('../../drizzle', import.meta.url).pathname;
+const MIGRATIONS = resolve(import.meta.dirname, '../../drizzle');
 /** Any constant: two servers that start together must not migrate at once. */
 const LOCK = 7_265_443_100n;
 

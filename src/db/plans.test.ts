@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { storeClass } from '../temporal/test-class.ts';
-import { inTenant } from './client.ts';
+import { type ClassRef, inTenant } from './client.ts';
 import { openAt, readPlan } from './plans.ts';
+import { sessions } from './schema.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
 
 const START = Date.parse('2030-01-07T09:00:00.000Z');
@@ -37,12 +39,18 @@ describe('the plan of a class', () => {
   });
   afterAll(() => database.drop());
 
-  const plan = async (given: Parameters<typeof storeClass>[1]) => {
-    const ref = await storeClass(database.db, given);
-    return await inTenant(database.db, ref.tenantId, (tx) =>
-      readPlan(tx, ref, { firstMs: 600_000, forMs: 604_800_000 }),
+  const readPlanOf = (ref: ClassRef) =>
+    inTenant(database.db, ref.tenantId, (tx) => readPlan(tx, ref, { firstMs: 600_000, forMs: 604_800_000 }));
+  const plan = async (given: Parameters<typeof storeClass>[1]) =>
+    await readPlanOf(await storeClass(database.db, given));
+
+  type Place = Partial<Pick<typeof sessions.$inferInsert, 'spaceName' | 'meetingCode'>>;
+  const spaceName = 'spaces/one';
+  const meetingCode = 'abc-mnop-xyz';
+  const place = ({ tenantId, classId }: ClassRef, values: Place) =>
+    inTenant(database.db, tenantId, (tx) =>
+      tx.update(sessions).set(values).where(eq(sessions.classId, classId)),
     );
-  };
 
   test('the counting window ends with the overrun of the policy', async () => {
     expect(await plan({ startMs: START, policy: 'musa' })).toMatchObject({
@@ -53,10 +61,33 @@ describe('the plan of a class', () => {
   });
 
   test('the overrun ends where the next class in the same room begins', async () => {
-    const meetingCode = 'abc-mnop-xyz';
     await storeClass(database.db, { startMs: START + 50 * MINUTE, meetingCode });
     expect(await plan({ startMs: START, policy: 'musa', meetingCode })).toMatchObject({
       windowEndMs: START + 50 * MINUTE,
+    });
+  });
+
+  test.each<[string, Place, Place]>([
+    ['by code, where only the first has its space by now', { spaceName, meetingCode }, { meetingCode }],
+    ['by code, where only the second has its space by now', { meetingCode }, { spaceName, meetingCode }],
+    ['by space, whatever the codes', { spaceName, meetingCode }, { spaceName, meetingCode: 'xyz-mnop-abc' }],
+  ])('the next class in the same room is known %s', async (_title, here, there) => {
+    const tenantId = `rooms-${randomUUID()}`;
+    const next = await storeClass(database.db, { startMs: START + 50 * MINUTE, tenantId });
+    const ref = await storeClass(database.db, { startMs: START, policy: 'musa', tenantId });
+    const other = await storeClass(database.db, { startMs: START + 45 * MINUTE, tenantId });
+    await place(ref, here);
+    await place(next, there);
+    await place(other, { spaceName: 'spaces/other', meetingCode: 'abc-mnop-xyw' });
+    expect(await readPlanOf(ref)).toMatchObject({ windowEndMs: START + 50 * MINUTE });
+    await place(next, { spaceName: null, meetingCode: null });
+    expect(await readPlanOf(ref)).toMatchObject({ windowEndMs: START + 70 * MINUTE });
+  });
+
+  test('classes that have no place yet are not in the same room', async () => {
+    await storeClass(database.db, { startMs: START + 50 * MINUTE, tenantId: 'placeless' });
+    expect(await plan({ startMs: START, policy: 'musa', tenantId: 'placeless' })).toMatchObject({
+      windowEndMs: START + 70 * MINUTE,
     });
   });
 
@@ -68,8 +99,12 @@ describe('the plan of a class', () => {
     });
   });
 
-  test('only Meet is asked at intervals', async () => {
+  test('Meet is asked and LiveKit is verified at intervals, each at its own', async () => {
     expect(await plan({ startMs: START })).toMatchObject({ checkMs: 180_000, needsSpace: true });
+    expect(await plan({ startMs: START, provider: 'livekit', roomName: 'room' })).toMatchObject({
+      checkMs: 120_000,
+      needsSpace: false,
+    });
     expect(await plan({ startMs: START, provider: 'whiteboard' })).toMatchObject({
       checkMs: null,
       needsSpace: false,

@@ -1,5 +1,5 @@
 /** When things happen to a class, worked out from its row. The workflow plans by it and reads it again when rung. */
-import { and, asc, eq, gte, ne, sql } from 'drizzle-orm';
+import { and, asc, eq, gte, ne, or, sql } from 'drizzle-orm';
 import { countingWindow } from '../attendance/counting-window.ts';
 import type { Provider } from '../attendance/facts.ts';
 import type { ClassRef, Tx } from './client.ts';
@@ -87,7 +87,7 @@ export async function planOf(
     startMs,
     endMs,
     windowEndMs: window.endMs,
-    checkMs: row.provider === 'meet' ? row.pollSeconds * 1_000 : null,
+    checkMs: checkMsOf(row),
     graceMs: row.graceSeconds * 1_000,
     graceUntilMs: endedMs + row.graceSeconds * 1_000,
     reconcileSinceMs: Math.max(window.endMs, scheduledMs),
@@ -96,17 +96,30 @@ export async function planOf(
   };
 }
 
+/** Meet tells nothing by itself, LiveKit's deliveries may be lost, and a whiteboard keeps in touch with us. */
+function checkMsOf({ provider, pollSeconds, verifySeconds }: ClassRow): number | null {
+  switch (provider) {
+    case 'meet':
+      return pollSeconds * 1_000;
+    case 'livekit':
+      return verifySeconds * 1_000;
+    case 'whiteboard':
+      return null;
+    default:
+      return provider satisfies never;
+  }
+}
+
 /** Start of the class that follows in the same Meet space or room: it cuts the overrun. */
 export async function nextClassInRoom(tx: Tx, row: ClassRow, session: SessionRow): Promise<number | null> {
-  const sameRoom =
-    session.spaceName !== null
-      ? eq(sessions.spaceName, session.spaceName)
-      : session.meetingCode !== null
-        ? eq(sessions.meetingCode, session.meetingCode)
-        : session.roomName !== null
-          ? eq(sessions.roomName, session.roomName)
-          : null;
-  if (sameRoom === null) return null;
+  // Of two classes with one code the space of one may be known and that of the other not yet.
+  const known = [
+    session.spaceName === null ? undefined : eq(sessions.spaceName, session.spaceName),
+    session.meetingCode === null ? undefined : eq(sessions.meetingCode, session.meetingCode),
+    session.roomName === null ? undefined : eq(sessions.roomName, session.roomName),
+  ];
+  const sameRoom = or(...known);
+  if (sameRoom === undefined) return null;
   const [next] = await tx
     .select({ startAt: classes.startAt })
     .from(classes)

@@ -1,7 +1,7 @@
 /**
  * Every table, as Drizzle sees it. All rows belong to a tenant; the first migration forces row security on each table
- * and gives the app role its few rights. The log (`events`, `sweeps`, `identity_decisions`, `calculations`, `records`,
- * `policies`) is append-only: no role may update or delete it.
+ * and gives the app role its few rights. The log (`events`, `set_aside`, `sweeps`, `identity_decisions`, `calculations`,
+ * `records`, `policies`) is append-only: no role may update or delete it.
  */
 import { sql } from 'drizzle-orm';
 import {
@@ -116,12 +116,15 @@ export const classes = pgTable(
     /** When the workflow means to work on this class next; long past it, the sweeper looks whether it still runs. */
     workflowDueAt: instant('workflow_due_at'),
     lastRungAt: instant('last_rung_at'),
+    /** Evidence came after the end that no calculation has seen yet. */
+    evidencePending: boolean('evidence_pending').notNull().default(false),
   },
   (t) => [
     primaryKey({ columns: [t.tenantId, t.id] }),
     uniqueIndex('classes_external_id').on(t.tenantId, t.externalId).where(sql`${t.externalId} is not null`),
     index('classes_start').on(t.tenantId, t.startAt, t.id),
     index('classes_unsettled').on(t.workflowDueAt).where(sql`${t.settledAt} is null`),
+    index('classes_evidence_pending').on(t.settledAt).where(sql`${t.evidencePending}`),
   ],
 );
 
@@ -153,6 +156,8 @@ export const sessions = pgTable(
     roomName: text('room_name'),
     /** Whoever Google knows as the organizer of the space, who alone may read its records. */
     organizerPersonId: uuid('organizer_person_id'),
+    /** Somebody was in the LiveKit room when this was last looked at; its change rings the class. */
+    occupied: boolean('occupied').notNull().default(false),
     closedAt: instant('closed_at'),
     createdAt: instant('created_at').notNull().defaultNow(),
   },
@@ -161,6 +166,9 @@ export const sessions = pgTable(
     foreignKey({ columns: [t.tenantId, t.classId], foreignColumns: [classes.tenantId, classes.id] }),
     foreignKey({ columns: [t.tenantId, t.organizerPersonId], foreignColumns: [people.tenantId, people.id] }),
     index('sessions_space').on(t.tenantId, t.spaceName),
+    index('sessions_code').on(t.tenantId, t.meetingCode),
+    // A delivery of LiveKit names the room and no tenant: one room is one class, whoever it belongs to.
+    uniqueIndex('sessions_room').on(t.roomName).where(sql`${t.roomName} is not null`),
   ],
 );
 
@@ -211,6 +219,8 @@ export const events = pgTable(
     reason: text('reason'),
     /** SHA-256 of everything above, in canonical order: tells a duplicate from the same id with other content. */
     contentHash: text('content_hash').notNull(),
+    /** The delivery as it came, where it was signed. */
+    raw: text('raw'),
     receivedAt: instant('received_at').notNull().defaultNow(),
   },
   (t) => [
@@ -218,6 +228,36 @@ export const events = pgTable(
     unique('events_source_event').on(t.tenantId, t.source, t.sourceEventId),
     foreignKey({ columns: [t.tenantId, t.classId], foreignColumns: [classes.tenantId, classes.id] }),
     index('events_class').on(t.tenantId, t.classId, t.id),
+  ],
+);
+
+/**
+ * Signed deliveries that are no evidence of a class, kept as they came: for a room that no class owns (`no_class`; it is
+ * read again when one is scheduled), of a kind that says nothing about presence (`other`), that cannot be used
+ * (`unusable`), and under an id that is stored with other content (`conflicting`).
+ */
+export const setAside = pgTable(
+  'set_aside',
+  {
+    id: bigint('id', { mode: 'bigint' }).primaryKey().generatedAlwaysAsIdentity(),
+    /** Null: nothing tells whose it is. No tenant sees it before one has a class in that room. */
+    tenantId: text('tenant_id'),
+    classId: uuid('class_id'),
+    source: text('source').notNull(),
+    sourceEventId: text('source_event_id').notNull(),
+    why: text('why').$type<'no_class' | 'other' | 'unusable' | 'conflicting'>().notNull(),
+    /** In words, where `why` does not say it all. */
+    reason: text('reason'),
+    event: text('event'),
+    roomName: text('room_name'),
+    raw: text('raw').notNull(),
+    rawHash: text('raw_hash').notNull(),
+    receivedAt: instant('received_at').notNull().defaultNow(),
+  },
+  (t) => [
+    unique('set_aside_delivery').on(t.source, t.sourceEventId, t.rawHash),
+    index('set_aside_room').on(t.roomName).where(sql`${t.why} = 'no_class'`),
+    index('set_aside_tenant').on(t.tenantId, t.id),
   ],
 );
 
@@ -255,7 +295,7 @@ export const identities = pgTable(
     displayName: text('display_name'),
     /** What the directory said, when it knew the user. */
     email: text('email'),
-    /** When the directory was asked; null: not yet, or it did not answer. */
+    /** When the directory was last asked; null: not yet, or it did not answer. */
     lookedUpAt: instant('looked_up_at'),
     /** Remembered: who this is in every class to come. */
     personId: uuid('person_id'),

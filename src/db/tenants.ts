@@ -1,4 +1,5 @@
 import { eq } from 'drizzle-orm';
+import type { IdentityForm } from '../livekit/identity-form.ts';
 import type { Tx } from './client.ts';
 import { type TenantSettings, tenants } from './schema.ts';
 
@@ -17,6 +18,15 @@ export async function readTenant(tx: Tx, tenantId: string): Promise<Tenant> {
   const [found] = await tx.select().from(tenants).where(eq(tenants.tenantId, tenantId));
   if (!found) throw new Error(`tenant ${tenantId} was admitted but has no row`);
   return found;
+}
+
+/** How the tenant writes who somebody is into a LiveKit identity. */
+export async function readIdentityForm(tx: Tx, tenantId: string): Promise<IdentityForm> {
+  const [found] = await tx
+    .select({ settings: tenants.settings })
+    .from(tenants)
+    .where(eq(tenants.tenantId, tenantId));
+  return found?.settings.identity_form ?? 'rollcall';
 }
 
 export interface TenantChange {

@@ -1,3 +1,4 @@
+import type { IncomingMessage, RequestListener } from 'node:http';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import { createMetrics } from '../metrics.ts';
@@ -5,17 +6,45 @@ import { mountDocs } from './docs.ts';
 import { errorHandler, unknownPath } from './error-handler.ts';
 import { createEvidenceBell } from './evidence-bell.ts';
 import { mountHealth } from './health.ts';
+import { createLiveKitWebhook, LIVEKIT_WEBHOOK_PATH } from './livekit-webhook.ts';
 import { mountRoutes } from './mount.ts';
+import { Problem } from './problem.ts';
 import { requestLog } from './request-log.ts';
+import { createRoomNews } from './room-news.ts';
 import type { Deps } from './route.ts';
 import { ROUTES } from './routes.ts';
 
 type AppDeps = Omit<Deps, 'metrics' | 'evidenceBell'> & Partial<Pick<Deps, 'metrics'>>;
 
+export interface App {
+  listener: RequestListener;
+  express: Express;
+  /** Resolves when every delivery that was taken in is committed or refused. */
+  drained(): Promise<void>;
+}
+
 /** The HTTP interface (product §8), ready to be put on a server. Starts nothing and owns none of its dependencies. */
-export function createApp(given: AppDeps): Express {
+export function createApp(given: AppDeps): App {
   const outside = { ...given, metrics: given.metrics ?? createMetrics() };
   const deps: Deps = { ...outside, evidenceBell: createEvidenceBell(outside) };
+  const app = createExpress(deps);
+  const keys = deps.livekit?.keys ?? [];
+  const webhook = createLiveKitWebhook({ ...deps, keys, news: createRoomNews(deps) });
+  return {
+    listener(req, res) {
+      if (isDelivery(req)) void webhook.handle(req, res);
+      else app(req, res);
+    },
+    express: app,
+    drained: webhook.drained,
+  };
+}
+
+function isDelivery({ method, url = '' }: IncomingMessage): boolean {
+  return method === 'POST' && (url === LIVEKIT_WEBHOOK_PATH || url.startsWith(`${LIVEKIT_WEBHOOK_PATH}?`));
+}
+
+function createExpress(deps: Deps): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(requestLog(deps.log, deps.metrics));
@@ -23,6 +52,9 @@ export function createApp(given: AppDeps): Express {
   mountHealth(app, deps);
   mountDocs(app, ROUTES);
   mountRoutes(app, ROUTES, deps);
+  app.all(LIVEKIT_WEBHOOK_PATH, () => {
+    throw new Problem('method-not-allowed', 'this path takes POST', { headers: { Allow: 'POST' } });
+  });
   app.use(unknownPath);
   app.use(errorHandler(deps.log, deps.metrics));
   return app;

@@ -406,19 +406,32 @@ describe('fetching now', () => {
     await app.owner`update classes set status = 'scheduled' where id = ${id}`;
   });
 
-  test('is refused for a class that does not meet on Meet', async () => {
-    id = (await app.call('POST', '/api/schedule/class', { body: lesson({ provider: 'livekit' }) })).body
-      .class_id;
+  const on = async (provider: string): Promise<string> =>
+    (await app.call('POST', '/api/schedule/class', { body: lesson({ provider }) })).body.class_id;
+
+  test('works for a LiveKit class as for one on Meet', async () => {
+    id = await on('livekit');
+    expect(await sync()).toMatchObject({ status: 200, body: { class_id: id, ok: true, present: 2 } });
+  });
+
+  test('is refused for a whiteboard, which tells by itself', async () => {
+    id = await on('whiteboard');
     expect((await sync()).status).toBe(409);
   });
 
   test('asks for every active class and tells of each', async () => {
-    await app.owner`update classes set status = 'open' where id = ${id}`;
+    const onLiveKit = await on('livekit');
+    const active = [id, onLiveKit, await on('whiteboard')];
+    await app.owner`update classes set status = 'open' where id in ${app.owner(active)}`;
     app.clock.nowMs = START_MS + MINUTE_MS;
     const { status, body } = await app.call('POST', '/monitoring/sync-all-active');
     expect(status).toBe(200);
+    const found = { ok: true, present: 2, participants: 3, conferences: 1 };
     expect(body).toEqual({
-      items: [{ class_id: id, ok: true, present: 2, participants: 3, conferences: 1 }],
+      items: [
+        { class_id: id, ...found },
+        { class_id: onLiveKit, ...found },
+      ],
       next_cursor: null,
     });
   });

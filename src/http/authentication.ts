@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
+import { TENANT_NAME } from '../tenant-name.ts';
 import { Problem, tryAgain } from './problem.ts';
 
 export const ROLES = ['admin', 'operator', 'teacher', 'student', 'guardian', 'service'] as const;
@@ -33,9 +34,6 @@ const PUBLIC_KEY_ALGORITHMS = [
 ];
 /** Clocks of issuer and server differ by no more. */
 const CLOCK_TOLERANCE_SECONDS = 5;
-
-/** What a school may be called: it becomes part of workflow ids. */
-export const TENANT_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 /** A person id or an e-mail address: printable and short, since it becomes part of keys. */
 export const SUBJECT = /^[\x21-\x7e]{1,254}$/;

@@ -379,6 +379,32 @@ describe('rescheduling', () => {
     expect((await patch(id, { end_time: at(END_MS) })).status).toBe(409);
   });
 
+  test('while active what is repeated as it is does not stand in the way of a later end', async () => {
+    const id = await scheduled();
+    await set(id, 'open');
+    app.clock.nowMs = START_MS + 10 * MINUTE_MS;
+    const asItIs = lesson({
+      start_time: '2026-09-07T12:00:00+03:00',
+      student_emails: ['basil@school.example', 'amal@school.example'],
+      provider: 'meet',
+      meeting_code: null,
+      policy: 'itqan',
+      poll_seconds: 180,
+    });
+    const longer = { ...asItIs, duration_minutes: 60 };
+    expect((await patch(id, longer)).body.end_time).toBe(at(START_MS + 60 * MINUTE_MS));
+    expect((await patch(id, longer)).status).toBe(200);
+    expect(await row(id)).toMatchObject({ plan_version: 2 });
+    for (const change of [
+      { subject: 'Geometry' },
+      { start_time: at(START_MS - 30 * MINUTE_MS), duration_minutes: 10 },
+    ]) {
+      const { status, body } = await patch(id, { ...longer, ...change });
+      expect([status, body.detail]).toEqual([409, 'the class has begun; only its end can still be changed']);
+    }
+    expect(await row(id)).toMatchObject({ plan_version: 2, subject: 'Algebra' });
+  });
+
   test('the end of a musa class is the end of its overrun', async () => {
     const id = await scheduled({ policy: 'musa' });
     await set(id, 'open');

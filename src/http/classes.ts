@@ -5,6 +5,7 @@ import { type Changed, type ClassChange, cancelClass, changeClass } from '../db/
 import { listClasses, viewClass } from '../db/classes.ts';
 import type { Tx } from '../db/client.ts';
 import { readTenant } from '../db/tenants.ts';
+import { adoptRoom } from '../ingest/adopt-room.ts';
 import { STAFF } from './authentication.ts';
 import { ringPlan } from './bell.ts';
 import {
@@ -165,7 +166,10 @@ export const classRoutes = [
         verifySeconds: given.verify_seconds,
         graceSeconds: given.grace_seconds,
       };
-      return changed(call, await changeClass(tx, ref, wanted, deps.now), givenEndings(given)[0]);
+      const done = await changeClass(tx, ref, wanted, deps.now);
+      const room = done.kind === 'changed' ? done.view.session.roomName : null;
+      if (room !== null) await adoptRoom(tx, ref, room);
+      return changed(call, done, givenEndings(given)[0]);
     },
   }),
   change({

@@ -55,11 +55,6 @@ describe('an import', () => {
         { ...first, at: at(START_MS + 1) },
         event('left', END_MS, { connection_id: 'c1' }),
         event('joined', app.clock.nowMs + 6 * MINUTE_MS, { source_event_id: 'ahead' }),
-        event('joined', START_MS, {
-          email: undefined,
-          person_id: '00000000-0000-4000-8000-000000000000',
-          source_event_id: 'nobody',
-        }),
       ],
     });
     expect(answer.status).toBe(200);
@@ -68,7 +63,6 @@ describe('an import', () => {
       duplicate: 1,
       rejected: [
         { source_event_id: 'ahead', reason: 'at is more than 5 minutes in the future' },
-        { source_event_id: 'nobody', reason: 'person_id is nobody known here' },
         {
           source_event_id: first.source_event_id,
           reason: 'this id is stored with other content, which stays',
@@ -106,6 +100,58 @@ describe('an import', () => {
     });
     const again = await send({ source: 'zoom', events: [stranger, known] });
     expect(again.body).toEqual({ accepted: 0, duplicate: 2, rejected: [] });
+  });
+
+  test('keeps an unknown person id as an identity, which waits in the review queue and counts once matched', async () => {
+    const unknown = '00000000-0000-4000-8000-00000000000A';
+    const by = (person_id: string) => ({ email: undefined, person_id });
+    const events = [event('joined', START_MS, by(unknown)), event('left', END_MS, by(unknown))];
+    expect((await send({ source: 'zoom', events })).body).toEqual({
+      accepted: 2,
+      duplicate: 0,
+      rejected: [],
+    });
+    expect((await send({ source: 'zoom', events })).body).toEqual({
+      accepted: 0,
+      duplicate: 2,
+      rejected: [],
+    });
+    const shown = (await app.call('GET', `/api/classes/${id}/events`)).body.items;
+    expect(shown.map((one: Json) => [one.person_id, one.identity])).toEqual([
+      [null, unknown.toLowerCase()],
+      [null, unknown.toLowerCase()],
+    ]);
+    const queue = (await app.call('GET', '/api/identities?state=unmatched')).body.items;
+    const waiting = queue.find((one: Json) => one.classes.some((seen: Json) => seen.class_id === id));
+    expect(waiting).toMatchObject({ source: 'zoom', identity: unknown.toLowerCase(), person_id: null });
+    const amal = async (): Promise<Json> =>
+      (await attendance()).records.find((one: Json) => one.email === 'amal@school.example');
+    await app.call('POST', `/api/classes/${id}/recalculate`);
+    const match = { person_id: (await amal()).person_id };
+    await app.call('POST', `/api/identities/${waiting.id}/match`, { body: match });
+    expect((await amal()).present_seconds).toBe(2_400);
+  });
+
+  test('meets nobody by an event that it rejects, and the first of two with one id counts', async () => {
+    const met = async () => {
+      const rows = await app.owner`select i.identity from class_identities c
+        join identities i on i.id = c.identity_id where c.class_id = ${id} order by i.identity`;
+      return rows.map((row) => row.identity);
+    };
+    const hash = async (): Promise<string> =>
+      (await app.call('POST', `/api/classes/${id}/recalculate`)).body.records[0].inputs_hash;
+    const as = (identity: string) => ({ email: undefined, identity });
+    const first = event('joined', START_MS, as('first'));
+    const other = { ...first, identity: 'other' };
+    const answer = await send({ source: 'zoom', events: [first, other, first] });
+    expect(answer.body).toMatchObject({ accepted: 1, duplicate: 1 });
+    const before = await hash();
+    const ahead = event('joined', app.clock.nowMs + 6 * MINUTE_MS, as('ahead'));
+    const again = await send({ source: 'zoom', events: [other, first, ahead] });
+    expect(again.body).toMatchObject({ accepted: 0, duplicate: 1 });
+    expect(again.body.rejected).toHaveLength(2);
+    expect(await met()).toEqual(['first']);
+    expect(await hash()).toBe(before);
   });
 
   test('that is complete lets the class be final', async () => {

@@ -5,7 +5,7 @@ import type { ClassRef, Tx } from '../db/client.ts';
 import { findPeopleById } from '../db/people.ts';
 import { type ClassRow, readClass } from '../db/plans.ts';
 import { declareComplete, readSource } from '../db/sources.ts';
-import { appendEvents, type NewEvent } from '../ingest/append-events.ts';
+import { type Appended, appendEvents, type NewEvent } from '../ingest/append-events.ts';
 import { meetByName } from '../ingest/import-identities.ts';
 import { EVENT_KINDS } from './events.ts';
 import { waitsForEvidence } from './evidence-bell.ts';
@@ -92,13 +92,10 @@ export const importRoute = change({
     const persons = await findPeopleById(tx, tenantId, [
       ...new Set(events.flatMap((one) => one.person_id ?? [])),
     ]);
-    const sound = events.filter((one) => {
-      if (Date.parse(one.at) > nowMs + FUTURE_TOLERANCE_MS)
-        reject(one, 'at is more than 5 minutes in the future');
-      else if (one.person_id !== undefined && !persons.has(one.person_id))
-        reject(one, 'person_id is nobody known here');
-      else return true;
-      return false;
+    const sound = events.flatMap((one) => {
+      if (Date.parse(one.at) <= nowMs + FUTURE_TOLERANCE_MS) return byName(one, persons);
+      reject(one, 'at is more than 5 minutes in the future');
+      return [];
     });
     const appended = await appendEvents(
       tx,
@@ -108,7 +105,7 @@ export const importRoute = change({
     for (const id of appended.conflicting) {
       rejected.push({ source_event_id: id, reason: 'this id is stored with other content, which stays' });
     }
-    await meetByName(tx, ref, source, sound);
+    await meetByName(tx, ref, source, keptOf(sound, appended));
     const declared = complete === true && rejected.length === 0 && (await declareComplete(tx, ref, source));
     deps.metrics.eventsAccepted.inc(appended.accepted.length);
     deps.metrics.eventsRejected.inc(rejected.length);
@@ -149,6 +146,19 @@ async function mustHaveEnded(tx: Tx, found: FoundClass, nowMs: number): Promise<
     field: 'complete',
     message: `the class has not ended; it is accepted from ${from} on, until then leave it out`,
   });
+}
+
+/** The id of a person whom nobody knows here is a name like any other. */
+function byName(one: ImportedEvent, persons: ReadonlyMap<string, unknown>): ImportedEvent {
+  if (one.person_id === undefined || persons.has(one.person_id)) return one;
+  return { ...one, person_id: undefined, identity: one.person_id };
+}
+
+/** Whoever is named by what was rejected alone was never met. Of one id that comes twice the first counts. */
+function keptOf(sound: ImportedEvent[], { accepted, conflicting }: Appended): ImportedEvent[] {
+  const fresh = new Set(accepted);
+  const disputed = new Set(conflicting);
+  return sound.filter(({ source_event_id: id }) => fresh.delete(id) || !disputed.has(id));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import express, { type Application, type RequestHandler, type Response } from 'express';
-import { isUuid } from '../db/classes.ts';
+import { isUuid } from '../uuid.ts';
 import { tenantAdmission } from './admission.ts';
 import { authenticator, type Caller } from './authentication.ts';
 import { callerLimit } from './caller-limit.ts';

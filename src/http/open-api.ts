@@ -144,6 +144,34 @@ const OPEN_PATHS: ZodOpenApiPathsObject = {
     },
   },
   '/metrics': open('metrics', 'Prometheus figures', 'text/plain', z.string()),
+  '/webhooks/livekit': {
+    post: {
+      operationId: 'receiveLiveKitWebhook',
+      tags: ['evidence'],
+      summary: 'A delivery of LiveKit',
+      description:
+        'Signed by LiveKit: the Authorization header is its token, without "Bearer", with the hash of the raw body. Committed before the 200. What cannot be stored now is answered 503, which LiveKit repeats.',
+      security: [],
+      requestParams: { header: z.object({ Authorization: z.string() }) },
+      requestBody: { required: true, content: { 'application/webhook+json': { schema: z.looseObject({}) } } },
+      responses: {
+        '200': {
+          description:
+            'Committed: as evidence, as a repetition that changes nothing, or set aside (GET /api/set-aside)',
+          content: json(z.object({ stored: z.enum(['accepted', 'duplicate', 'set_aside']) })),
+        },
+        ...Object.fromEntries(
+          ([401, 413, 503] as const).map((status) => [
+            String(status),
+            {
+              description: PROBLEMS[status] ?? '',
+              content: { 'application/problem+json': { schema: problem } },
+            },
+          ]),
+        ),
+      },
+    },
+  },
   '/openapi.json': open('contract', 'This document', 'application/json', z.looseObject({})),
   '/docs': open('docs', 'This document as pages', 'text/html', z.string()),
 };

@@ -40,7 +40,9 @@ function serve(db: ReturnType<typeof openDatabase>, config: HttpConfig): Promise
     close: async () => {},
   };
   const log = pino({ level: 'silent' });
-  return listening(createServer(createApp({ db, workflows, config, now: Date.now, log })));
+  return listening(
+    createServer(createApp({ db, workflows, config, livekit: null, now: Date.now, log }).listener),
+  );
 }
 
 describe('without the database', () => {

@@ -1,7 +1,5 @@
 import { z } from 'zod';
 
-export const DEFAULT_ROOM_PATTERN = '{tenant}-{session_type}-session-{class_id}';
-
 /** LiveKit takes any name; this keeps them readable and, through `{class_id}`, unique. */
 export const roomPattern = z
   .string()

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Config } from '../config.ts';
 import type { ClassRef, Database, Tx } from '../db/client.ts';
 import { inTenant } from '../db/client.ts';
+import type { LiveKitSettings } from '../livekit/keys.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ClassWorkflows } from '../temporal/class-workflows.ts';
 import type { AuthConfig, Caller, Role } from './authentication.ts';
@@ -31,6 +32,8 @@ export interface Deps {
   now: () => number;
   log: Logger;
   metrics: Metrics;
+  /** Null: LiveKit is off. */
+  livekit: LiveKitSettings | null;
   evidenceBell: EvidenceBell;
 }
 
@@ -153,6 +156,29 @@ export function change<B extends z.ZodType = z.ZodOptional<typeof nothing>>(
       );
       await afterCommit?.();
       return answer;
+    },
+  };
+}
+
+/**
+ * A POST that changes nothing and hands something out that is for this caller alone. Its answer is kept nowhere,
+ * whatever Idempotency-Key came with it: a repetition gets a new one.
+ */
+export function issue<B extends z.ZodType>(
+  route: Description<z.ZodType, B> & {
+    body: B;
+    handle: (tx: Tx, call: Call<unknown, z.output<B>>) => Promise<unknown>;
+  },
+): Route {
+  const query = nothing;
+  return {
+    ...route,
+    method: 'post',
+    query,
+    bodyLimit: route.bodyLimit ?? BODY_LIMIT,
+    async run(deps, raw) {
+      const asked = call(deps, raw, { query, body: route.body });
+      return { status: 200, body: await inTenant(deps.db, asked.tenantId, (tx) => route.handle(tx, asked)) };
     },
   };
 }

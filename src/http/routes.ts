@@ -4,9 +4,11 @@ import { classRoutes } from './classes.ts';
 import { eventsRoute } from './events.ts';
 import { identityRoutes } from './identities.ts';
 import { importRoute } from './import-events.ts';
+import { joinRoute } from './join.ts';
 import { policyRoutes } from './policies.ts';
 import type { Route } from './route.ts';
 import { scheduleRoute } from './schedule.ts';
+import { setAsideRoute } from './set-aside.ts';
 import { sourceRoutes } from './sources.ts';
 import { syncRoutes } from './sync.ts';
 import { tenantRoutes } from './tenant.ts';
@@ -15,8 +17,10 @@ import { tenantRoutes } from './tenant.ts';
 export const ROUTES: readonly Route[] = [
   scheduleRoute,
   ...classRoutes,
+  joinRoute,
   ...attendanceRoutes,
   eventsRoute,
+  setAsideRoute,
   importRoute,
   ...sourceRoutes,
   ...identityRoutes,

@@ -7,6 +7,7 @@ import { PolicyNotFound, policyDateOf, policyOf } from '../db/policy-in-force.ts
 import { roomNameOf } from '../db/room-name.ts';
 import { type ClassRequest, findScheduled, scheduleClass } from '../db/schedule-class.ts';
 import { readTenant } from '../db/tenants.ts';
+import { adoptRoom } from '../ingest/adopt-room.ts';
 import { startWorkflow } from './bell.ts';
 import {
   ACCEPTED_POLICIES,
@@ -84,6 +85,7 @@ export const scheduleRoute = change({
     const answer = scheduledShape(scheduled.view, deps.now());
     if (scheduled.kind === 'same') return { status: 200, body: answer };
     const ref = { tenantId, classId: answer.class_id };
+    if (request.roomName !== null) await adoptRoom(tx, ref, request.roomName);
     return { status: 201, body: answer, afterCommit: () => startWorkflow(deps, ref, request.startMs) };
   },
 });

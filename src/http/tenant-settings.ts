@@ -1,6 +1,6 @@
+import { DEFAULT_ROOM_PATTERN } from '../db/room-name.ts';
 import type { TenantSettings } from '../db/schema.ts';
 import type { Tenant } from '../db/tenants.ts';
-import { DEFAULT_ROOM_PATTERN } from './room-name.ts';
 import type { HttpConfig } from './route.ts';
 
 /** What holds for a tenant: its own settings, and the server's where it has none. */

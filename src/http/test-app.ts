@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import postgres from 'postgres';
 import type { Database } from '../db/client.ts';
 import { createTestDatabase } from '../db/test-database.ts';
+import type { LiveKitSettings } from '../livekit/keys.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
 import type { ClassWorkflows, FetchNowResult } from '../temporal/class-workflows.ts';
 import { createApp } from './app.ts';
@@ -68,7 +69,11 @@ export async function token(
   return await signed.setProtectedHeader({ alg }).sign(new TextEncoder().encode(secret));
 }
 
-export async function startTestApp(): Promise<TestApp> {
+export async function startTestApp({
+  livekit = null,
+}: {
+  livekit?: LiveKitSettings | null;
+} = {}): Promise<TestApp> {
   const { db, ownerUrl, drop } = await createTestDatabase();
   const owner = postgres(ownerUrl, { max: 1, onnotice: () => {} });
   const clock = { nowMs: HOUR_BEFORE_MS };
@@ -88,14 +93,15 @@ export async function startTestApp(): Promise<TestApp> {
     now: () => clock.nowMs,
     log: pino({ level: 'trace' }, { write: (line) => logged.push(line) }),
     metrics,
+    livekit,
   });
-  const server = createServer(app);
+  const server = createServer(app.listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const admin = await token();
   return {
     url,
-    express: app,
+    express: app.express,
     db,
     owner,
     temporal,

@@ -17,6 +17,10 @@ export interface NewEvent {
   personId?: string;
   identity?: string;
   reason?: string;
+  /** The delivery as it came. */
+  raw?: string;
+  /** Where it is not made of all of the above. */
+  contentHash?: string;
 }
 
 /** Each list holds `sourceEventId`s. */
@@ -26,7 +30,7 @@ export interface Appended {
   conflicting: string[];
 }
 
-/** PostgreSQL takes at most 65,534 parameters a statement; 14 columns times this stays far below. */
+/** PostgreSQL takes at most 65,534 parameters a statement; 15 columns times this stays far below. */
 const ROWS_PER_STATEMENT = 1_000;
 
 /** Appends `rows`, which are all of one tenant and one source. Within `rows`, the first of two equal ids counts. */
@@ -57,7 +61,8 @@ async function appendBatch(tx: Tx, tenantId: string, rows: NewEvent[]): Promise<
     personId: row.personId ?? null,
     identity: row.identity ?? null,
     reason: row.reason ?? null,
-    contentHash: contentHash(row),
+    contentHash: row.contentHash ?? contentHash(row),
+    raw: row.raw ?? null,
   }));
   const inserted = await tx
     .insert(events)
@@ -90,7 +95,8 @@ async function appendBatch(tx: Tx, tenantId: string, rows: NewEvent[]): Promise<
   return answer;
 }
 
-function contentHash(row: NewEvent): string {
+/** Tells a duplicate from the same id with other content; how it was written does not matter. */
+export function contentHash(row: NewEvent): string {
   const content = [
     row.classId,
     row.kind,

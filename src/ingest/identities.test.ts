@@ -1,12 +1,13 @@
 import { and, eq } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type ClassRef, inTenant } from '../db/client.ts';
-import { classIdentities, identities, identityDecisions } from '../db/schema.ts';
+import { classIdentities, identities, identityDecisions, people } from '../db/schema.ts';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
 import { STUDENT, storeClass } from '../temporal/test-class.ts';
 import { matchInClass, meetIdentities, rememberLookUps } from './identities.ts';
 
 const START = Date.parse('2026-01-05T10:00:00.000Z');
+const DAY = 24 * 3_600_000;
 let database: TestDatabase;
 let ref: ClassRef;
 let user: string;
@@ -20,8 +21,8 @@ beforeEach(async () => {
 afterAll(() => database.drop());
 
 const inSchool = <T>(work: Parameters<typeof inTenant<T>>[2]) => inTenant(database.db, ref.tenantId, work);
-const met = (kind: 'signed_in' | 'anonymous', displayName = 'Somebody') =>
-  inSchool((tx) => meetIdentities(tx, ref, 'meet', [{ identity: user, kind, displayName }]));
+const met = (kind: 'signed_in' | 'anonymous', { displayName = 'Somebody', nowMs = START } = {}) =>
+  inSchool((tx) => meetIdentities(tx, ref, 'meet', [{ identity: user, kind, displayName }], nowMs));
 const lookedUp = (email: string | null) =>
   inSchool((tx) => rememberLookUps(tx, ref, 'meet', [{ identity: user, email }], START));
 const match = () => inSchool((tx) => matchInClass(tx, ref, 'meet', [user]));
@@ -48,10 +49,25 @@ test('somebody signed in whose e-mail is known is matched, and who decided is ke
   expect(await stateHere()).toMatchObject({ state: 'matched', decidedBy: 'directory' });
 });
 
-test('the directory is asked once', async () => {
+test.each<[string | null, number, boolean]>([
+  [null, DAY, false],
+  [null, DAY + 1, true],
+  // Known, and nobody of the school: that is an answer.
+  ['stranger@elsewhere.example', DAY + 1, false],
+])('whom the directory knew as %s is asked about again %i ms later: %s', async (email, laterMs, again) => {
+  await met('signed_in');
+  await lookedUp(email);
+  expect(await met('signed_in', { nowMs: START + laterMs })).toEqual(again ? [user] : []);
+});
+
+test('whoever a person has matched is not asked about again', async () => {
   await met('signed_in');
   await lookedUp(null);
-  expect(await met('signed_in')).toEqual([]);
+  await inSchool(async (tx) => {
+    const [student] = await tx.select().from(people).where(eq(people.email, STUDENT));
+    await tx.update(identities).set({ personId: student?.id }).where(eq(identities.identity, user));
+  });
+  expect(await met('signed_in', { nowMs: START + 2 * DAY })).toEqual([]);
 });
 
 test('an answer that did not come is asked for again', async () => {
@@ -60,7 +76,7 @@ test('an answer that did not come is asked for again', async () => {
 });
 
 test('a guest is never looked up, and waits for review even under the name of a student', async () => {
-  expect(await met('anonymous', STUDENT)).toEqual([]);
+  expect(await met('anonymous', { displayName: STUDENT })).toEqual([]);
   await match();
   expect(await stateHere()).toMatchObject({ state: 'unmatched', personId: null, decidedBy: null });
 });

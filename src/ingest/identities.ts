@@ -1,5 +1,5 @@
 /** A provider's names for people: met, looked up, and matched where it is certain who they are. */
-import { and, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm';
 import type { ClassRef, Tx } from '../db/client.ts';
 import { classIdentities, identities, identityDecisions, people } from '../db/schema.ts';
 
@@ -9,12 +9,16 @@ export interface MetIdentity {
   displayName: string;
 }
 
-/** Stores who was met and answers those signed in whom nobody has looked up in the directory yet. */
+/** Whom the directory did not know it may know by now: an account that was made, a setting that was changed. */
+const ASK_AGAIN_AFTER_MS = 24 * 3_600_000;
+
+/** Stores who was met and answers those signed in whom the directory is to be asked about, for the first time or again. */
 export async function meetIdentities(
   tx: Tx,
   { tenantId }: ClassRef,
   source: string,
   met: MetIdentity[],
+  nowMs: number,
 ): Promise<string[]> {
   if (met.length === 0) return [];
   await tx
@@ -29,8 +33,9 @@ export async function meetIdentities(
         eq(identities.tenantId, tenantId),
         eq(identities.source, source),
         eq(identities.kind, 'signed_in'),
-        isNull(identities.lookedUpAt),
         isNull(identities.personId),
+        isNull(identities.email),
+        or(isNull(identities.lookedUpAt), lt(identities.lookedUpAt, new Date(nowMs - ASK_AGAIN_AFTER_MS))),
         inArray(
           identities.identity,
           met.map((one) => one.identity),
@@ -41,7 +46,7 @@ export async function meetIdentities(
 }
 
 /** What the directory said; `email` null: it does not know this user. */
-export interface LookedUp {
+interface LookedUp {
   identity: string;
   email: string | null;
 }
@@ -66,8 +71,8 @@ export async function rememberLookUps(
 }
 
 /** Who gave the e-mail that is taken as proof; it stands as who decided. */
-export type Proof = 'directory' | 'import';
-const PROOFS: readonly Proof[] = ['directory', 'import'];
+export type Proof = 'directory' | 'import' | 'token';
+const PROOFS: readonly Proof[] = ['directory', 'import', 'token'];
 
 /** Where a person has decided last, the e-mail proves nothing any more: whoever unmatched it knew the e-mail. */
 const decidedByNobody = sql`not exists (
@@ -87,12 +92,33 @@ export async function matchInClass(
   met: string[],
   proof: Proof = 'directory',
 ): Promise<void> {
-  if (met.length === 0) return;
   const { tenantId, classId } = ref;
+  await matchInClasses(
+    tx,
+    tenantId,
+    source,
+    met.map((identity) => ({ classId, identity })),
+    proof,
+  );
+}
+
+/** As {@link matchInClass}, for several classes at once; each pair is one identity met in one class. */
+export async function matchInClasses(
+  tx: Tx,
+  tenantId: string,
+  source: string,
+  met: { classId: string; identity: string }[],
+  proof: Proof,
+): Promise<void> {
+  if (met.length === 0) return;
+  const classesOf = new Map<string, string[]>();
+  for (const { classId, identity } of met) {
+    classesOf.set(identity, [...(classesOf.get(identity) ?? []), classId]);
+  }
   const ofThese = and(
     eq(identities.tenantId, tenantId),
     eq(identities.source, source),
-    inArray(identities.identity, met),
+    inArray(identities.identity, [...classesOf.keys()]),
   );
   const proven = await tx
     .update(identities)
@@ -107,35 +133,37 @@ export async function matchInClass(
         eq(people.email, identities.email),
       ),
     )
-    .returning({ identityId: identities.id, personId: people.id });
+    .returning({ identityId: identities.id, identity: identities.identity, personId: people.id });
   if (proven.length > 0) {
     await tx.insert(identityDecisions).values(
-      proven.map(({ identityId, personId }) => ({
+      proven.map(({ identityId, identity, personId }) => ({
         tenantId,
         identityId,
         personId,
         action: 'match' as const,
         remember: true,
-        classIds: [classId],
+        classIds: classesOf.get(identity) ?? [],
         decidedBy: proof,
       })),
     );
   }
   const rows = await tx
-    .select({ id: identities.id, personId: identities.personId })
+    .select({ id: identities.id, identity: identities.identity, personId: identities.personId })
     .from(identities)
     .where(ofThese);
+  const values = rows.flatMap(({ id, identity, personId }) =>
+    (classesOf.get(identity) ?? []).map((classId) => ({
+      tenantId,
+      classId,
+      identityId: id,
+      personId,
+      state: personId === null ? ('unmatched' as const) : ('matched' as const),
+    })),
+  );
   await tx
     .insert(classIdentities)
-    .values(
-      rows.map(({ id, personId }) => ({
-        tenantId,
-        classId,
-        identityId: id,
-        personId,
-        state: personId === null ? ('unmatched' as const) : ('matched' as const),
-      })),
-    )
+    // In one order for everybody who stores several.
+    .values(values.sort((a, b) => (a.classId + a.identityId < b.classId + b.identityId ? -1 : 1)))
     .onConflictDoUpdate({
       target: [classIdentities.tenantId, classIdentities.classId, classIdentities.identityId],
       set: { state: sql`excluded.state`, personId: sql`excluded.person_id` },

@@ -25,28 +25,6 @@ export async function storeMeetAnswer(
   await appendEvents(tx, ref.tenantId, eventsOf(ref, answer));
 }
 
-/** An attempt that failed: it says nothing about anybody, only that Meet was asked at that instant. */
-export async function storeFailedFetch(
-  tx: Tx,
-  ref: ClassRef,
-  failed: { atMs: number; scope: 'present' | 'all'; error: string },
-): Promise<void> {
-  await tx
-    .insert(sweeps)
-    .values({
-      tenantId: ref.tenantId,
-      classId: ref.classId,
-      source: 'meet',
-      at: new Date(failed.atMs),
-      ok: false,
-      scope: failed.scope,
-      rooms: [],
-      connections: [],
-      error: failed.error,
-    })
-    .onConflictDoNothing();
-}
-
 /**
  * Google's resource names make natural keys: a session joins once and, once it has ended, leaves once. The class is part
  * of the key because somebody who stays on in one space is evidence for two classes.

@@ -10,6 +10,7 @@ const ADDRESSES = {
   temporalAddress: '127.0.0.1:7233',
   temporalUiUrl: 'http://127.0.0.1:8233',
   simulatorUrl: 'http://127.0.0.1:4000',
+  livekitUrl: 'ws://127.0.0.1:7880',
 };
 
 function startElsewhere(dataDir: string) {

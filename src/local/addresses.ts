@@ -9,6 +9,8 @@ export interface LocalAddresses {
   temporalAddress: string;
   temporalUiUrl: string | undefined;
   simulatorUrl: string | undefined;
+  /** Undefined where LiveKit is off. */
+  livekitUrl?: string | undefined;
 }
 
 /** Killed, a local mode leaves its file behind; the process says whether anybody still answers there. */

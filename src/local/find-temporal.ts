@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
 import { cacheDir } from './cache-dir.ts';
 import { findProgram, type ProgramSource } from './find-program.ts';
-import { onPath } from './on-path.ts';
+import { goInstall } from './go-install.ts';
+import { answersVersion, installedProgram } from './installed-program.ts';
 import type { Report } from './progress.ts';
-import { runCommand } from './run-command.ts';
 import { sdkDownload } from './sdk-download.ts';
 
 /** The newest that `go install` builds: later ones replace modules in their go.mod, which it refuses. */
@@ -21,52 +20,25 @@ export async function findTemporal(options: {
   readonly signal?: AbortSignal | undefined;
 }): Promise<string> {
   const { report, env = process.env, signal } = options;
-  for (const path of onPath('temporal', env)) {
-    try {
-      await verify(path);
-      return path;
-    } catch {
-      report({
-        kind: 'notice',
-        text: `${path} does not answer \`--version\` as the Temporal CLI does; passing it over.`,
-      });
-    }
-  }
+  const title = 'the Temporal CLI';
+  const installed = await installedProgram({ name: 'temporal', title, verify, report, env });
+  if (installed !== undefined) return installed;
   const wanted = {
-    title: 'the Temporal CLI',
+    title,
     cacheName: `temporal-cli-${TEMPORAL_CLI}`,
     executable: 'temporal',
-    sources: options.sources ?? [sdkDownload('dev-server', 'temporal', env), goInstall(env)],
+    sources: options.sources ?? [sdkDownload('dev-server', 'temporal', env), build(env)],
     verify,
   };
   return await findProgram(wanted, { cacheDir: cacheDir(env), report, signal });
 }
 
-function goInstall(env: NodeJS.ProcessEnv): ProgramSource {
-  const target = `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI}`;
-  return {
-    name: `go install ${target} (about 4 minutes)`,
+const build = (env: NodeJS.ProcessEnv): ProgramSource =>
+  goInstall({
+    target: `github.com/temporalio/cli/cmd/temporal@v${TEMPORAL_CLI}`,
+    takes: 'about 4 minutes',
     cure: 'Install Go 1.24 or newer, or the Temporal CLI itself (https://docs.temporal.io/cli), so that `go` or `temporal` is on PATH; or set TEMPORAL_ADDRESS to a Temporal that runs.',
-    async obtain(directory, signal, onLine) {
-      const [go] = onPath('go', env);
-      if (go === undefined) throw new Error('there is no `go` on PATH');
-      let compiled = 0;
-      await runCommand(go, ['install', '-v', '-ldflags=-s -w', target], {
-        cwd: directory,
-        env: { ...env, GOBIN: directory, GOFLAGS: '', GOWORK: 'off' },
-        signal,
-        onLine(line) {
-          // `-v` names each package when it is done; lines of `go:` are about modules that are fetched first.
-          onLine(line.startsWith('go: ') ? line : `package ${++compiled}, ${line}`);
-        },
-      });
-    },
-  };
-}
+    env,
+  });
 
-async function verify(path: string): Promise<void> {
-  if (!existsSync(path)) throw new Error(`${path} does not exist`);
-  const said = await runCommand(path, ['--version'], { timeoutMs: 15_000 });
-  if (!said.includes('temporal version'))
-    throw new Error(`${path} --version answered "${said.slice(0, 80)}"`);
-}
+const verify = (path: string): Promise<void> => answersVersion(path, 'temporal version');

@@ -1,19 +1,23 @@
-/** All of Rollcall on one machine: PostgreSQL, Temporal, server and worker, and Google played by a simulator. */
+/**
+ * All of Rollcall on one machine: PostgreSQL, Temporal, LiveKit where it is wanted, server and worker, and Google played
+ * by a simulator.
+ */
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { ATTRIBUTE_TYPES } from '../../workflows/attribute-keys.ts';
 import { migrate } from '../db/migrate.ts';
 import { generateAccountKey } from '../simulators/meet/account-key.ts';
 import { type LocalAddresses, removeAddresses, writeAddresses } from './addresses.ts';
 import { ensureDataDir } from './data-dir.ts';
 import { freePort } from './free-port.ts';
+import { type LocalLiveKit, prepareLivekit, type WantedLiveKit } from './local-livekit.ts';
 import { startLocalServices } from './local-mode.ts';
 import { createProcesses, type Processes, type Unexpected } from './processes.ts';
 import type { Report } from './progress.ts';
 import { localSecrets } from './secrets.ts';
 import type { RunningProcess } from './supervised-process.ts';
 
-const ROOT = new URL('../../', import.meta.url).pathname;
+const ROOT = resolve(import.meta.dirname, '../..');
 
 export interface LocalRollcallOptions {
   dataDir: string;
@@ -23,6 +27,8 @@ export interface LocalRollcallOptions {
   /** Comes before the environment of this process. */
   env?: Record<string, string>;
   ports?: { postgres?: number; temporal?: number; temporalUi?: number };
+  /** Off when left out. What LIVEKIT_URL names is used in any case. */
+  livekit?: WantedLiveKit;
   /** Restarts server and worker whenever a file changes. */
   watch?: boolean;
   /** Calls off a start in its middle. */
@@ -31,6 +37,9 @@ export interface LocalRollcallOptions {
 
 export interface LocalRollcall extends LocalAddresses {
   jwtSecret: string | undefined;
+  /** Both where LiveKit is on, to sign as its owner does. */
+  livekitApiKey: string | undefined;
+  livekitApiSecret: string | undefined;
   /** The login that migrated, which nobody else is told of. */
   ownerUrl: string;
   server: RunningProcess;
@@ -54,8 +63,10 @@ export async function startLocalRollcall(options: LocalRollcallOptions): Promise
     ...(signal && { signal }),
   });
   const processes = createProcesses({ write: options.write ?? (() => {}), ...(signal && { signal }) });
+  let livekit: LocalLiveKit | undefined;
   const stop = async (): Promise<void> => {
     await processes.stop();
+    await livekit?.stop();
     await services.stop();
     removeAddresses(dataDir);
   };
@@ -68,19 +79,29 @@ export async function startLocalRollcall(options: LocalRollcallOptions): Promise
     const secrets = given.AUTH_JWKS_URL
       ? {}
       : { AUTH_JWT_SECRET: localSecrets({ dataDir, report }).AUTH_JWT_SECRET };
+    const startLivekit = await prepareLivekit({
+      wanted: options.livekit ?? false,
+      dataDir,
+      env: given,
+      report,
+      signal,
+    });
+    // Not before it is needed: somebody else may get it.
     const port = given.PORT || String(await freePort());
+    const apiUrl = `http://${given.HOST || '127.0.0.1'}:${port}`;
+    livekit = await startLivekit(`${apiUrl}/webhooks/livekit`);
     const google = await googleFor(processes, dataDir, given);
     const env: Record<string, string> = {
       ...secrets,
       ...definedIn(given),
       ...google,
+      ...livekit.env,
       PORT: port,
       DATABASE_URL: databaseUrl,
       // One that goes with another database must not come before it.
       DATABASE_SERVICE_URL: '',
       TEMPORAL_ADDRESS: services.temporal.address,
     };
-    const apiUrl = `http://${env.HOST || '127.0.0.1'}:${port}`;
     const run = (name: string, file: string) => ({
       name,
       args: [...SMALL_YOUNG_GENERATION, ...(options.watch ? WATCHED : []), file],
@@ -100,12 +121,15 @@ export async function startLocalRollcall(options: LocalRollcallOptions): Promise
       temporalAddress: services.temporal.address,
       temporalUiUrl: services.temporal.uiUrl,
       simulatorUrl: google.GOOGLE_ROOT_URL,
+      livekitUrl: env.LIVEKIT_URL || undefined,
     };
     writeAddresses(dataDir, addresses);
     return {
       ...addresses,
       ownerUrl,
       jwtSecret: env.AUTH_JWT_SECRET,
+      livekitApiKey: env.LIVEKIT_API_KEY || undefined,
+      livekitApiSecret: env.LIVEKIT_API_SECRET || undefined,
       server,
       worker,
       failed: processes.failed,

@@ -7,6 +7,7 @@ import type { TestProject } from 'vitest/node';
 import { ATTRIBUTE_TYPES } from '../../workflows/attribute-keys.ts';
 import { migrate } from '../db/migrate.ts';
 import { TEMPLATE } from '../db/test-database.ts';
+import { findLivekit } from './find-livekit.ts';
 import { findTemporal } from './find-temporal.ts';
 import { startPostgres } from './postgres.ts';
 import { plainReport } from './progress.ts';
@@ -18,6 +19,8 @@ declare module 'vitest' {
     /** The login of server and worker, made once for all databases of the run. */
     postgresServiceUrl: string;
     temporalAddress: string;
+    /** For the tests that start a LiveKit of their own. */
+    livekitBinary: string;
   }
 }
 
@@ -27,6 +30,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const teardown = async () => {
     for (const stop of stops.toReversed()) await stop();
   };
+  const programs = findPrograms();
+  // PostgreSQL may fail before anybody waits for them.
+  programs.catch(() => {});
   try {
     const server = await startPostgres({ dataDir, report: plainReport() });
     stops.push(() => server.stop());
@@ -38,9 +44,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('postgresUrl', server.ownerUrl);
     project.provide('postgresServiceUrl', server.serviceUrl);
 
-    const binary = await findTemporal({ report: plainReport() });
+    const { temporalBinary, livekitBinary } = await programs;
+    project.provide('livekitBinary', livekitBinary);
     const temporal = await startTemporal({
-      binary,
+      binary: temporalBinary,
       dataDir,
       headless: true,
       namespace: 'default',
@@ -54,4 +61,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await teardown();
     throw error;
   }
+}
+
+/** One after the other: each may have to be built, which takes all there is of the machine. */
+async function findPrograms(): Promise<{ temporalBinary: string; livekitBinary: string }> {
+  const temporalBinary = await findTemporal({ report: plainReport() });
+  const livekitBinary = await findLivekit({ report: plainReport() });
+  return { temporalBinary, livekitBinary };
 }

@@ -1,6 +1,6 @@
 import type { AllAnswer, MeetSpace, PresentAnswer } from './answer.ts';
 import { type CheckStep, checkMeet } from './check-meet.ts';
-import { type DirectoryUser, lookUpUser } from './directory.ts';
+import { type LookUps, lookUpUsers } from './directory.ts';
 import { createGoogleCaller, type GoogleCaller } from './google-caller.ts';
 import { createGoogleClients, createMeetApi } from './google-clients.ts';
 import { type AllQuery, listAll } from './list-all.ts';
@@ -22,8 +22,8 @@ export interface MeetAdapter {
   endConference(query: { subject: string; spaceName: string }): Promise<void>;
   listPresent(query: PresentQuery): Promise<PresentAnswer>;
   listAll(query: AllQuery): Promise<AllAnswer>;
-  /** @param query.identity as in `MeetAnswer`; null for whoever the directory does not know */
-  lookUpUser(query: { subject: string; identity: string }): Promise<DirectoryUser | null>;
+  /** Asks about one after the other, up to the first fault. @param query.identities as in `MeetAnswer` */
+  lookUpUsers(query: { subject: string; identities: readonly string[] }): Promise<LookUps>;
   /** One step after another; it makes a real space. Failures are steps, not exceptions. */
   checkMeet(query: { subject: string }): AsyncGenerator<CheckStep, void>;
 }
@@ -65,7 +65,7 @@ export function createMeetAdapter(options: MeetAdapterOptions): MeetAdapter {
     endConference: async ({ subject, spaceName }) => endConference(open().call, api, subject, spaceName),
     listPresent: async (query) => listPresent(open().call, api, query, now),
     listAll: async (query) => listAll(open().call, api, query, now),
-    lookUpUser: async ({ subject, identity }) => lookUpUser(open().call, subject, identity),
+    lookUpUsers: async ({ subject, identities }) => lookUpUsers(open().call, subject, identities),
     checkMeet: ({ subject }) => checkMeet(open, api, subject, now),
   };
 }

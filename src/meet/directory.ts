@@ -36,21 +36,52 @@ export async function readDirectoryUser(
   return { email: requiredField(user, 'primaryEmail').toLowerCase(), name: user.name?.fullName ?? '' };
 }
 
+export interface LookUps {
+  /** In the order asked; null: the directory does not know them, they are from elsewhere. */
+  found: { identity: string; user: DirectoryUser | null }[];
+  /** Why it was not asked about the others. */
+  fault: MeetFault | null;
+}
+
 /**
- * Who an identity of Meet is.
- * @returns null when the directory does not know it: a guest from elsewhere, an anonymous or phone participant
+ * Who identities of Meet are. Of people of another domain Google says 403 or 404, as it pleases, and of everybody when the
+ * school does not let its people be read. So whoever cannot be read is from elsewhere only when `subject` can: nobody is
+ * taken for unknown while the directory is shut.
  */
-export async function lookUpUser(
+export async function lookUpUsers(
   call: GoogleCaller,
   subject: string,
-  identity: string,
-): Promise<DirectoryUser | null> {
-  const id = /^users\/([^/]+)$/.exec(identity)?.[1];
-  if (id === undefined) return null;
+  identities: readonly string[],
+): Promise<LookUps> {
+  const found: LookUps['found'] = [];
+  let readable = false;
   try {
-    return await readDirectoryUser(call, subject, id);
+    for (const identity of identities) {
+      const id = /^users\/([^/]+)$/.exec(identity)?.[1];
+      if (id === undefined) {
+        found.push({ identity, user: null });
+        continue;
+      }
+      const user = await readIfVisible(call, subject, id);
+      if (user === null && !readable) await readDirectoryUser(call, subject, subject);
+      readable = true;
+      found.push({ identity, user });
+    }
   } catch (error) {
-    // People of another domain answer 403 or 404, as Google pleases; neither says that anything is set up wrong.
+    if (error instanceof MeetFault) return { found, fault: error };
+    throw error;
+  }
+  return { found, fault: null };
+}
+
+async function readIfVisible(
+  call: GoogleCaller,
+  subject: string,
+  userKey: string,
+): Promise<DirectoryUser | null> {
+  try {
+    return await readDirectoryUser(call, subject, userKey);
+  } catch (error) {
     if (error instanceof MeetFault && (error.code === 'not_found' || error.code === 'forbidden')) return null;
     throw error;
   }

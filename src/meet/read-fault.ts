@@ -100,7 +100,7 @@ function apiFault(failure: GoogleFailure, attempt: Attempt): Verdict {
     case 403:
       return forbidden(failure, attempt, said);
     case 404:
-      return ['not_found', 'never', `${doing}: not found, or not visible to ${subject} (${said})`];
+      return notFound(attempt, said);
     case 429:
       return ['rate_limited', 'retry', `${doing}: quota exceeded (${said})`];
     default:
@@ -108,6 +108,15 @@ function apiFault(failure: GoogleFailure, attempt: Attempt): Verdict {
         ? ['unavailable', 'retry', `${doing}: Google failed (${said})`]
         : ['bad_request', 'never', `${doing}: refused (${said})`];
   }
+}
+
+const SHARE_CONTACTS = 'turn on contact sharing in the Admin console > Directory > Directory settings';
+
+function notFound({ doing, subject, scopes }: Attempt, said: string): Verdict {
+  const what = `${doing}: not found, or not visible to ${subject} (${said})`;
+  return scopes.includes(DIRECTORY_READONLY)
+    ? ['not_found', 'never', what, SHARE_CONTACTS]
+    : ['not_found', 'never', what];
 }
 
 function forbidden(failure: GoogleFailure, attempt: Attempt, said: string): Verdict {
@@ -129,7 +138,7 @@ function forbidden(failure: GoogleFailure, attempt: Attempt, said: string): Verd
         'never',
         `${attempt.doing}: ${attempt.subject} may not (${said})`,
         attempt.scopes.includes(DIRECTORY_READONLY)
-          ? 'turn on contact sharing in the Admin console > Directory > Directory settings'
+          ? SHARE_CONTACTS
           : 'the subject must be the organizer of the space',
       ];
   }

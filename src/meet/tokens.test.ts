@@ -15,7 +15,7 @@ describe('tokens', () => {
       hosts.add(new URL(input instanceof Request ? input.url : input).origin);
       return fetch(input, init);
     };
-    await adapterWith({ fetch: watching }).lookUpUser({ subject: TEACHER, identity: 'users/1' });
+    await adapterWith({ fetch: watching }).lookUpUsers({ subject: TEACHER, identities: ['users/1'] });
     await adapterWith({ fetch: watching }).listAll(queryOf());
     expect([...hosts]).toEqual([simulator.url]);
   });
@@ -48,10 +48,10 @@ describe('tokens', () => {
       scopes: ['created', 'readonly'].map((name) => `https://www.googleapis.com/auth/meetings.space.${name}`),
     });
     expect((await adapter.listAll(queryOf())).rooms).toEqual([]);
-    const fault = await faultOf(adapter.lookUpUser({ subject: TEACHER, identity: 'users/1' }));
-    expect(fault.code).toBe('scope_missing');
-    expect(fault.message).toContain('admin.directory.user.readonly');
-    expect(fault.message).not.toContain('meetings');
+    const { fault } = await adapter.lookUpUsers({ subject: TEACHER, identities: ['users/1'] });
+    expect(fault?.code).toBe('scope_missing');
+    expect(fault?.message).toContain('admin.directory.user.readonly');
+    expect(fault?.message).not.toContain('meetings');
   });
 });
 

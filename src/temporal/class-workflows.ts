@@ -9,6 +9,7 @@ import {
 import type { FetchNowResult } from '../../activities/index.ts';
 import { CLASS, PHASE, START, TENANT } from '../../workflows/attribute-keys.ts';
 import { MAIN_QUEUE } from '../../workflows/queues.ts';
+import type { Provider } from '../attendance/facts.ts';
 import type { ClassRef } from '../db/client.ts';
 
 export type { FetchNowResult };
@@ -18,8 +19,8 @@ export interface ClassWorkflows {
   start(ref: ClassRef, startMs: number): Promise<'started' | 'already_started'>;
   /** Rings a running workflow. `false`: there is none, it has ended. Throws when Temporal cannot be reached. */
   ring(ref: ClassRef, bell: 'plan' | 'evidence'): Promise<boolean>;
-  /** Fetches the participants of a class at once, through the rate-limited queue. */
-  fetchNow(ref: ClassRef): Promise<FetchNowResult>;
+  /** Fetches the participants of a class at once, through the queue of its provider. */
+  fetchNow(ref: ClassRef, provider: Provider): Promise<FetchNowResult>;
   isReachable(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -76,12 +77,12 @@ export function createClassWorkflows(options: ConnectionOptions & { namespace: s
       }
     },
 
-    async fetchNow(ref) {
+    async fetchNow(ref, provider) {
       const handle = await soon(() =>
         client.workflow.start('fetchNow', {
           workflowId: fetchWorkflowId(ref),
           taskQueue: MAIN_QUEUE,
-          args: [{ tenantId: ref.tenantId, classId: ref.classId }],
+          args: [{ tenantId: ref.tenantId, classId: ref.classId, provider }],
           // Two who ask at once get the same answer.
           workflowIdConflictPolicy: 'USE_EXISTING',
           workflowRunTimeout: FETCH_PATIENCE_MS,

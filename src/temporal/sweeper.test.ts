@@ -9,7 +9,8 @@ import { sweep } from './sweeper.ts';
 import { classRow, storeClass } from './test-class.ts';
 
 const START = Date.parse('2030-01-07T09:00:00.000Z');
-const AGO = new Date(Date.now() - 60_000);
+const inSeconds = (seconds: number): Date => new Date(Date.now() + seconds * 1_000);
+const AGO = inSeconds(-60);
 
 let database: TestDatabase;
 let calls: string[];
@@ -88,6 +89,18 @@ test('a plan that the workflow was not told about is rung', async () => {
   expect(await look()).toBe(0);
 });
 
+test.each(['ended', 'reconciling'] as const)(
+  'a class that is %s hears of the evidence that was stored while Temporal was away',
+  async (status) => {
+    const ref = await settledIn();
+    running = new Set([ref.classId]);
+    await update(ref, { status, planVersion: 2 });
+    await look();
+    expect(calls).toEqual([`start ${ref.classId}`, `plan ${ref.classId}`, `evidence ${ref.classId}`]);
+    expect(await look()).toBe(0);
+  },
+);
+
 test('a workflow that is long past what it meant to do is looked after, and started again if it is gone', async () => {
   const ref = await settledIn();
   await update(ref, { workflowDueAt: AGO, workflowStartedAt: AGO });
@@ -101,6 +114,42 @@ test('a workflow that is not due yet is left alone, however long ago it was star
   const ref = await settledIn();
   await update(ref, { workflowDueAt: new Date(START), workflowStartedAt: AGO });
   expect(await look()).toBe(0);
+});
+
+test('a workflow that Temporal lost is started again before the class is opened', async () => {
+  const ref = await settledIn();
+  await update(ref, { workflowDueAt: inSeconds(110), workflowStartedAt: inSeconds(-601) });
+  await look();
+  expect(calls).toEqual([`start ${ref.classId}`]);
+  expect((await classRow(database.db, ref)).workflowStartedAt?.getTime()).toBeGreaterThan(
+    Date.now() - 60_000,
+  );
+});
+
+test.each<[string, Partial<typeof classes.$inferInsert>]>([
+  ['is due later', { workflowDueAt: inSeconds(150), workflowStartedAt: inSeconds(-601) }],
+  ['was started lately', { workflowDueAt: inSeconds(60), workflowStartedAt: inSeconds(-570) }],
+  ['is open', { status: 'open', workflowDueAt: inSeconds(60), workflowStartedAt: inSeconds(-601) }],
+])('ahead of its time nobody asks after the workflow of a class that %s', async (_title, values) => {
+  const ref = await settledIn();
+  await update(ref, values);
+  expect(await look()).toBe(0);
+});
+
+test('a workflow that runs is asked after once before its class is opened', async () => {
+  const ref = await settledIn();
+  running = new Set([ref.classId]);
+  await update(ref, { workflowDueAt: inSeconds(60), workflowStartedAt: inSeconds(-601) });
+  expect(await look()).toBe(1);
+  expect(await look()).toBe(0);
+  expect(calls).toEqual([`start ${ref.classId}`]);
+});
+
+test('a workflow that was lost before it could say when it is due is looked for from the start on', async () => {
+  const ref = await storeClass(database.db, { startMs: Date.now() - 60_000 });
+  await update(ref, { workflowStartedAt: inSeconds(-30) });
+  await look();
+  expect(calls).toEqual([`start ${ref.classId}`]);
 });
 
 test('a settled class is left alone', async () => {

@@ -1,9 +1,11 @@
 /**
  * Finds the classes that Temporal does not know of, or was not told about: it was away when they were scheduled or
- * moved, or lost its own data. Starting is idempotent, so several servers may sweep at once.
+ * moved, or lost its own data; and the settled ones that got evidence afterwards. Both are idempotent, so several
+ * servers may sweep at once.
  */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
+import { calculateClass } from '../db/calculations.ts';
 import { type ClassRef, type Database, inTenant } from '../db/client.ts';
 import { readClass } from '../db/plans.ts';
 import { classes } from '../db/schema.ts';
@@ -28,9 +30,12 @@ export function startSweeper(deps: SweeperDeps): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const running = (async () => {
     while (!stopping.signal.aborted) {
-      await sweep(deps).catch((error: unknown) =>
-        deps.log.warn({ failure: loggable(error) }, 'the sweep failed'),
-      );
+      // Apart: a Temporal that is away keeps nobody from calculating.
+      for (const work of [sweep, calculateLate]) {
+        await work(deps).catch((error: unknown) =>
+          deps.log.warn({ failure: loggable(error) }, 'the sweep failed'),
+        );
+      }
       await pause(EVERY_MS, stopping.signal);
     }
   })();
@@ -73,12 +78,31 @@ export async function sweep({ db, workflows, log }: SweeperDeps): Promise<number
   return neglected.length;
 }
 
+/** Evidence that came after the settling makes a new version (product §3). Returns how many classes were calculated. */
+export async function calculateLate({ db, log }: Omit<SweeperDeps, 'workflows'>): Promise<number> {
+  const late = await db.orm.execute<{ tenant_id: string; class_id: string }>(
+    sql`select tenant_id, class_id from rollcall_uncalculated_classes(${AT_ONCE})`,
+  );
+  for (const { tenant_id: tenantId, class_id: classId } of late) {
+    try {
+      await inTenant(db, tenantId, (tx) => calculateClass(tx, { tenantId, classId }));
+    } catch (error) {
+      if (late.length === 1) throw error;
+      log.warn({ failure: loggable(error), tenantId, classId }, 'late evidence could not be calculated');
+    }
+  }
+  return late.length;
+}
+
 async function bringUp({ db, workflows }: Omit<SweeperDeps, 'log'>, ref: ClassRef): Promise<string> {
   const { row } = await inTenant(db, ref.tenantId, (tx) => readClass(tx, ref));
   const started = await workflows.start(ref, row.startAt.getTime());
   const untold = started === 'already_started' && row.planRungVersion < row.planVersion;
   // A workflow that is only late, because no worker is there, needs no bell: each would cost history for nothing.
   if (untold) await workflows.ring(ref, 'plan');
+  // Evidence that Temporal did not hear of is noted as a change of the plan too, and a plan alone makes no attempt.
+  if (untold && (row.status === 'ended' || row.status === 'reconciling'))
+    await workflows.ring(ref, 'evidence');
   await inTenant(db, ref.tenantId, (tx) =>
     tx
       .update(classes)

@@ -10,12 +10,14 @@ import { plainReport } from '../local/progress.ts';
 import { findTestServer } from '../local/test-server.ts';
 import { createMeetAdapter } from '../meet/adapter.ts';
 import { type MeetSimulator, startMeetSimulator } from '../simulators/meet-server.ts';
+import { createTestLiveKit, type TestLiveKit } from './test-livekit.ts';
 import { attributesToAdd } from './test-namespace.ts';
 import { createWorkers, logRuntimeTo } from './workers.ts';
 
 export interface TestTime extends TestDatabase {
   env: TestWorkflowEnvironment;
   meet: MeetSimulator;
+  livekit: TestLiveKit;
   /** Starts the class and answers its ending, however many days later. */
   live(ref: ClassRef): Promise<string>;
   /** Starts the class and goes on. */
@@ -38,6 +40,7 @@ export async function startTestTime(): Promise<TestTime> {
   const meet = await startMeetSimulator({ autoProvision: true });
   let nowMs = await env.currentTimeMs();
   const calls: TestTime['calls'] = [];
+  const livekit = createTestLiveKit(() => nowMs);
   const activities = createActivities({
     db: database.db,
     meet: createMeetAdapter({
@@ -45,6 +48,7 @@ export async function startTestTime(): Promise<TestTime> {
       rootUrl: meet.url,
       now: () => nowMs,
     }),
+    livekit,
     retry: { firstMs: 600_000, forMs: 604_800_000 },
     now: () => nowMs,
     log: pino({ level: 'silent' }),
@@ -78,6 +82,7 @@ export async function startTestTime(): Promise<TestTime> {
     ...database,
     env,
     meet,
+    livekit,
     calls,
     start,
     live: async (ref) => await (await start(ref)).result(),

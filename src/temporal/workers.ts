@@ -1,18 +1,21 @@
+import { resolve } from 'node:path';
 import { DefaultLogger, type NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { Activities } from '../../activities/index.ts';
-import { MAIN_QUEUE, MEET_QUEUE, MEET_SPACES_QUEUE } from '../../workflows/queues.ts';
+import { LIVEKIT_QUEUE, MAIN_QUEUE, MEET_QUEUE, MEET_SPACES_QUEUE } from '../../workflows/queues.ts';
 
-const WORKFLOWS = new URL('../../workflows/index.ts', import.meta.url).pathname;
+const WORKFLOWS = resolve(import.meta.dirname, '../../workflows/index.ts');
 
 /** Google allows 6,000 reads a minute to a project; a fetch of an ordinary class takes about ten. */
 const MEET_FETCHES_PER_SECOND = 10;
 /** Google allows a hundred new spaces a minute. */
 const MEET_SPACES_PER_SECOND = 100 / 60;
+/** The adapter lets eight call at a time and sends away who waits too long: as many again are at the database meanwhile. */
+const LIVEKIT_AT_ONCE = 16;
 
 /** Sends what Temporal's own machinery has to say to our log. Once in a process, before the first connection. */
 export function logRuntimeTo(log: Logger): void {
-  // Two of our workers have no workflows, on purpose.
+  // All but one of our workers have no workflows, on purpose.
   const expected = 'No workflows registered';
   const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
   Runtime.install({
@@ -51,6 +54,11 @@ export async function createWorkers(options: {
       taskQueue: MEET_SPACES_QUEUE,
       maxTaskQueueActivitiesPerSecond: MEET_SPACES_PER_SECOND,
       maxConcurrentActivityTaskExecutions: 4,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: LIVEKIT_QUEUE,
+      maxConcurrentActivityTaskExecutions: LIVEKIT_AT_ONCE,
     }),
   ]);
 }

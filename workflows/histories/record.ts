@@ -1,7 +1,8 @@
 /**
- * Lives through every phase and ending on a real Temporal server and writes the histories beside this file, where the
- * replay test reads them: `npm run histories`. Record again only when a change of the workflows is meant to break with
- * what runs already; otherwise the old histories are the proof that it does not.
+ * Lives through every phase and ending on a real Temporal server, with a real LiveKit, and writes the histories beside this
+ * file, where the replay test reads them: `npm run histories`, or `npm run histories -- STORY …` for some of them. Record
+ * again only when a change of the workflows is meant to break with what runs already; otherwise the old histories are the
+ * proof that it does not.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,11 +14,14 @@ import { showProgress } from '../../src/local/progress.ts';
 import { startLocalRollcall } from '../../src/local/rollcall.ts';
 import { createMeetSimulatorControl } from '../../src/simulators/meet/control-client.ts';
 import { classWorkflowId } from '../../src/temporal/class-workflows.ts';
+import { LIVEKIT_STORIES } from './livekit-stories.ts';
+import { type Stage, TENANT } from './stage.ts';
 import { STORIES } from './stories.ts';
 
 const TIMES = {
   ROLLCALL_OPEN_LEAD_SECONDS: '1',
   ROLLCALL_POLL_SECONDS: '2',
+  ROLLCALL_VERIFY_SECONDS: '2',
   ROLLCALL_GRACE_SECONDS: '3',
   ROLLCALL_RETRY_SECONDS: '2',
   ROLLCALL_RETRY_FOR_SECONDS: '9',
@@ -25,17 +29,30 @@ const TIMES = {
   LOG_LEVEL: 'warn',
 };
 
+const all = Object.entries({ ...STORIES, ...LIVEKIT_STORIES });
+const named = process.argv.slice(2);
+const stories = all.filter(([story]) => named.length === 0 || named.includes(story));
+if (stories.length < named.length)
+  throw new Error(`expected some of ${all.map(([story]) => story).join(', ')}; given ${named.join(', ')}`);
+
 const dataDir = await mkdtemp(join(tmpdir(), 'rollcall-histories-'));
-const running = await startLocalRollcall({ dataDir, report: showProgress(), env: TIMES });
+const running = await startLocalRollcall({ dataDir, report: showProgress(), env: TIMES, livekit: true });
 const connection = await Connection.connect({ address: running.temporalAddress });
 try {
   const client = new Client({ connection });
-  const stage = {
+  const stage: Stage = {
     api: await createApi(running),
     google: createMeetSimulatorControl(running.simulatorUrl ?? ''),
+    livekit: {
+      url: running.livekitUrl ?? '',
+      apiKey: running.livekitApiKey ?? '',
+      apiSecret: running.livekitApiSecret ?? '',
+    },
+    jwtSecret: running.jwtSecret ?? '',
+    apiUrl: running.apiUrl,
   };
   await Promise.all(
-    Object.entries(STORIES).map(async ([story, live]) => {
+    stories.map(async ([story, live]) => {
       const runs = await save(client, story, await live(stage));
       process.stdout.write(`${story}: ${runs} runs\n`);
     }),
@@ -48,7 +65,7 @@ try {
 
 /** Writes the history of every run of one class: `completed.1-await-start.json`, `completed.2-live.json`, … */
 async function save(client: Client, story: string, classId: string): Promise<number> {
-  const workflowId = classWorkflowId({ tenantId: 'demo', classId });
+  const workflowId = classWorkflowId({ tenantId: TENANT, classId });
   const latest = client.workflow.getHandle(workflowId);
   await latest.result();
   const started = (await latest.fetchHistory()).events?.[0]?.workflowExecutionStartedEventAttributes;

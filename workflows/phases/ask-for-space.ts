@@ -1,9 +1,10 @@
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { isCancellation } from '@temporalio/workflow';
 import type { ClassPlan } from '../../activities/index.ts';
 import { prepareSpace } from '../activity-options.ts';
 import type { Room } from '../class-session.ts';
+import { createBeside } from './beside.ts';
 
-/** Asks Google for a Meet space beside whatever the phase does: nobody waits for it, neither a bell nor the opening. */
+/** Asks Google for a Meet space beside whatever the phase does. */
 export interface SpaceRequest {
   /** Asks, when the plan says that there is none and nobody is asking. What was refused is asked for anew. */
   ifNeeded(plan: ClassPlan): void;
@@ -11,9 +12,7 @@ export interface SpaceRequest {
 }
 
 export function createSpaceRequest({ session, board }: Room): SpaceRequest {
-  let asking: CancellationScope | null = null;
-
-  const ask = async (): Promise<void> => {
+  const asking = createBeside(async () => {
     try {
       await prepareSpace(session);
       board.capture_problem = null;
@@ -21,17 +20,11 @@ export function createSpaceRequest({ session, board }: Room): SpaceRequest {
       // The reason is on the class.
       if (!isCancellation(error)) board.capture_problem = 'the Meet space was refused';
     }
-  };
-
+  });
   return {
     ifNeeded(plan) {
-      if (!plan.needsSpace || asking) return;
-      const scope = new CancellationScope();
-      asking = scope;
-      void scope.run(ask).finally(() => {
-        if (asking === scope) asking = null;
-      });
+      if (plan.needsSpace) asking.begin();
     },
-    stop: () => asking?.cancel(),
+    stop: asking.stop,
   };
 }

@@ -15,7 +15,7 @@ export async function awaitStart(room: Room): Promise<PhaseEnd> {
     for (;;) {
       board.class_status = plan.status;
       showStart(plan.startMs);
-      if (plan.status === 'cancelled') return await closeRoom(room);
+      if (plan.status === 'cancelled') return await closeRoom(room, plan);
       if (plan.scheduledAfterwards) return { kind: 'next', phase: 'reconcile' };
       if (plan.openAtMs <= Date.now()) return { kind: 'next', phase: 'live' };
       if (bells.count >= BELLS_PER_RUN) return { kind: 'next', phase: 'await-start' };

@@ -9,7 +9,7 @@ import { closeRoom } from './close-room.ts';
 export async function reconcileUntilSettled(room: Room): Promise<PhaseEnd> {
   const { session, bells, board, alarm } = room;
   const plan = await readPlan(session);
-  if (plan.status === 'cancelled') return await closeRoom(room);
+  if (plan.status === 'cancelled') return await closeRoom(room, plan);
   // A class that was scheduled afterwards has waited for nothing yet: its first attempt is now.
   let nextMs = board.attempts === 0 ? Date.now() : (nextAttemptAt(retryPlan(plan), Date.now()) ?? Date.now());
   for (;;) {
@@ -18,7 +18,7 @@ export async function reconcileUntilSettled(room: Room): Promise<PhaseEnd> {
     await alarm.until(nextMs, () => bells.plan || bells.evidence, 'Until evidence is asked for again');
     if (bells.plan && !bells.evidence && Date.now() < nextMs) {
       bells.plan = false;
-      if ((await readPlan(session)).status === 'cancelled') return await closeRoom(room);
+      if ((await readPlan(session)).status === 'cancelled') return await closeRoom(room, plan);
     } else {
       const end = await reconcileOnce(room, plan);
       if (end) return end;
@@ -46,7 +46,7 @@ export async function reconcileOnce(room: Room, plan: ClassPlan): Promise<PhaseE
     case 'incomplete':
       return { kind: 'settled', as: verdict.status };
     case 'cancelled':
-      return await closeRoom(room);
+      return await closeRoom(room, plan);
     case 'reconciling':
       return null;
   }

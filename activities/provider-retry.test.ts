@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
+import { LiveKitFault } from '../src/livekit/fault.ts';
 import { MeetFault } from '../src/meet/fault.ts';
-import { retryOf } from './meet-retry.ts';
+import { retryOf } from './provider-retry.ts';
 
 const NOW = Date.parse('2026-01-05T10:00:00.000Z');
 const HOUR = 3_600_000;
 const passing = new MeetFault('unavailable', 'retry', 'Google is away for teacher@school.example');
 
-describe('whether a fault of Meet is worth another try', () => {
+describe('whether a fault is worth another try', () => {
   test.each([
     [1, 1_000],
     [2, 2_000],
@@ -34,13 +35,15 @@ describe('whether a fault of Meet is worth another try', () => {
     expect(retryOf(passing, 1, NOW, untilMs)?.nextRetryDelay ?? null).toBe(delay);
   });
 
-  test('the failure carries a code and no person', () => {
-    const failure = retryOf(passing, 1, NOW, NOW + HOUR);
-    expect(failure).toMatchObject({
-      type: 'unavailable',
-      message: 'Google Meet: unavailable',
-      nonRetryable: false,
-    });
+  test.each([
+    ['Google Meet: unavailable', passing],
+    [
+      'LiveKit: unavailable',
+      new LiveKitFault('unavailable', 'retry', 'LiveKit is away for the room of Amal'),
+    ],
+  ])('the failure carries a code and no person: %s', (message, fault) => {
+    const failure = retryOf(fault, 1, NOW, NOW + HOUR);
+    expect(failure).toMatchObject({ type: 'unavailable', message, nonRetryable: false });
     expect(failure?.cause).toBeUndefined();
   });
 });

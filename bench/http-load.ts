@@ -1,0 +1,134 @@
+/**
+ * Sends HTTP requests over kept-alive connections, cheaply, so that the cores are the server's: a request is written as
+ * it is, of an answer the status and the length are read. Closed loop: each connection sends when it was answered. Open
+ * loop: requests are due at a rate whatever the server does, and their latency counts from when they were due.
+ */
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface Answered {
+  status: number;
+  dueMs: number;
+  sentMs: number;
+  doneMs: number;
+  retryAfter: boolean;
+}
+
+export interface LoadOptions {
+  port: number;
+  connections: number;
+  forMs: number;
+  /** A whole request of HTTP/1.1. */
+  request: () => Buffer;
+  /** Requests a second; closed loop when left out. */
+  rate?: number;
+  signal: AbortSignal;
+}
+
+export interface Load {
+  answers: Answered[];
+  /** Were due, but not answered within the grace. */
+  unanswered: number;
+  forMs: number;
+}
+
+const GRACE_MS = 15_000;
+
+export async function load(options: LoadOptions): Promise<Load> {
+  const { rate, forMs, signal } = options;
+  const answers: Answered[] = [];
+  const due: number[] = [];
+  const idle: Connection[] = [];
+  let open = true;
+
+  const release = (connection: Connection): void => {
+    const next = due.shift();
+    if (next !== undefined) connection.send(options.request(), next);
+    else if (rate === undefined && open) connection.send(options.request(), performance.now());
+    else idle.push(connection);
+  };
+  const connections = await Promise.all(
+    Array.from({ length: options.connections }, () =>
+      createConnection(options.port, (answer, connection) => {
+        answers.push(answer);
+        release(connection);
+      }),
+    ),
+  );
+  const startMs = performance.now();
+  for (const connection of connections) release(connection);
+  let offered = 0;
+  while (performance.now() - startMs < forMs && !signal.aborted) {
+    if (rate !== undefined) {
+      const dueByNow = Math.floor(((performance.now() - startMs) / 1_000) * rate);
+      for (; offered < dueByNow; offered++) {
+        const dueMs = startMs + (offered / rate) * 1_000;
+        const connection = idle.pop();
+        if (connection) connection.send(options.request(), dueMs);
+        else due.push(dueMs);
+      }
+    }
+    // Not a turn of the loop each time: spinning would take a core from those who are measured.
+    await sleep(rate === undefined ? 20 : 1);
+  }
+  open = false;
+  const untilMs = performance.now() + GRACE_MS;
+  while (idle.length < connections.length && performance.now() < untilMs && !signal.aborted) await sleep(5);
+  const unanswered = due.length + (connections.length - idle.length);
+  for (const connection of connections) connection.close();
+  signal.throwIfAborted();
+  return { answers, unanswered, forMs };
+}
+
+interface Connection {
+  send(request: Buffer, dueMs: number): void;
+  close(): void;
+}
+
+/** A server that closes the connection after its answer gets another one. */
+async function createConnection(
+  port: number,
+  onAnswer: (answer: Answered, connection: Connection) => void,
+): Promise<Connection> {
+  let socket: Socket;
+  let received = '';
+  let asked: { dueMs: number; sentMs: number } | null = null;
+  let closing = false;
+
+  const onData = (data: Buffer): void => {
+    received += data.toString('latin1');
+    const head = received.indexOf('\r\n\r\n');
+    if (head < 0) return;
+    const length = Number(/content-length: (\d+)/i.exec(received.slice(0, head))?.[1] ?? 0);
+    const chunked = /transfer-encoding: chunked/i.test(received.slice(0, head));
+    if (chunked ? !received.endsWith('0\r\n\r\n') : received.length < head + 4 + length) return;
+    const status = Number(received.slice(9, 12));
+    const retryAfter = /\r\nretry-after: /i.test(received.slice(0, head));
+    closing = /\r\nconnection: close/i.test(received.slice(0, head));
+    received = '';
+    if (!closing) done(status, retryAfter);
+    else void reconnect().then(() => done(status, retryAfter));
+  };
+  const done = (status: number, retryAfter: boolean): void => {
+    if (asked === null) return;
+    const answer = { status, retryAfter, ...asked, doneMs: performance.now() };
+    asked = null;
+    onAnswer(answer, connection);
+  };
+  const reconnect = async (): Promise<void> => {
+    socket = connect(port, '127.0.0.1').setNoDelay(true);
+    socket.on('data', onData);
+    // A connection that breaks answers nobody: its request counts as unanswered.
+    socket.on('error', () => {});
+    await new Promise<void>((resolve) => socket.once('connect', resolve));
+  };
+  const connection: Connection = {
+    send(request, dueMs) {
+      asked = { dueMs, sentMs: performance.now() };
+      socket.write(request);
+    },
+    close: () => void socket.destroy(),
+  };
+  await reconnect();
+  return connection;
+}

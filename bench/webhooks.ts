@@ -1,0 +1,352 @@
+/**
+ * Deliveries of LiveKit, verified, deduplicated and committed before they are acknowledged, beside the bare route that
+ * every team writes first (bare-route.ts: Express and one INSERT a request), on one PostgreSQL with fsync on, in turns.
+ */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import Table from 'cli-table3';
+import { type Command, InvalidArgumentError } from 'commander';
+import { createApi } from '../src/cli/demo-api.ts';
+import { freePort } from '../src/local/free-port.ts';
+import { createProcesses } from '../src/local/processes.ts';
+import type { LocalRollcall } from '../src/local/rollcall.ts';
+import { type Load, load } from './http-load.ts';
+import { describeMachine, type Machine, machineLine } from './machine.ts';
+import { percentile } from './percentiles.ts';
+import { type BenchRoom, signedDeliveries } from './signed-deliveries.ts';
+import { withRollcall } from './with-rollcall.ts';
+
+const PATH = '/webhooks/livekit';
+const KEY = { apiKey: 'APIofTheBench', secret: 'a-secret-of-the-bench-of-more-than-thirty-two' };
+/** So many that the events of one stay those of a class. */
+const ROOMS = 1_000;
+/** LiveKit keeps one request in flight for each room. */
+const CONNECTIONS = { closed: 100, open: 512 };
+const FIGURES = { ratio: 1, goodput: 0.9, refusedWithinMs: 50, memory: 1.2, drainedWithinMs: 10_000 };
+
+interface Options {
+  pairs: number;
+  seconds: number;
+  overload: number;
+  json?: boolean;
+}
+
+const wholeFrom =
+  (least: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (Number.isInteger(value) && value >= least && value <= 120) return value;
+    throw new InvalidArgumentError(`expected a whole number from ${least} to 120.`);
+  };
+
+export function addWebhooks(program: Command): void {
+  program
+    .command('webhooks')
+    .description(
+      'acknowledged deliveries of LiveKit a second beside a bare Express route, and what overload does',
+    )
+    .option('--pairs <n>', 'how often each of both is measured, in turns', wholeFrom(1), 5)
+    .option('--seconds <s>', 'how long each time', wholeFrom(1), 5)
+    .option('--overload <s>', 'how long 1.5 and 5 times of what is possible are sent', wholeFrom(1), 60)
+    .option('--json', 'print JSON')
+    .action(webhooks);
+}
+
+interface Overload {
+  times: number;
+  offered_per_second: number;
+  goodput_per_second: number;
+  goodput: number;
+  refused: number;
+  refused_without_retry_after: number;
+  refused_p99_ms: number;
+  other_answers: number;
+  unanswered: number;
+  memory_before_mib: number;
+  memory_most_mib: number;
+  drained_ms: number;
+}
+
+interface Report extends Machine {
+  bench: 'webhooks';
+  pairs: { ours_per_second: number; bare_per_second: number; ratio: number }[];
+  ratio: { median: number; least: number; most: number };
+  half: {
+    per_second: number;
+    ours_p50_ms: number;
+    ours_p99_ms: number;
+    bare_p50_ms: number;
+    bare_p99_ms: number;
+  };
+  overload: Overload[];
+}
+
+async function webhooks(options: Options): Promise<void> {
+  const withinMs = (options.pairs * 2 + 8) * options.seconds * 1_000 + options.overload * 3_000 + 120_000;
+  const env = {
+    LIVEKIT_URL: 'ws://127.0.0.1:1',
+    LIVEKIT_API_KEY: KEY.apiKey,
+    LIVEKIT_API_SECRET: KEY.secret,
+  };
+  const report = await withRollcall(withinMs, (rollcall, signal) => measure(rollcall, options, signal), env);
+  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : text(report));
+  for (const what of missed(report)) {
+    process.stderr.write(`missed: ${what}\n`);
+    process.exitCode = 1;
+  }
+}
+
+async function measure(rollcall: LocalRollcall, options: Options, signal: AbortSignal): Promise<Report> {
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const machine = await describeMachine(rollcall);
+  const processes = createProcesses({ write: say, signal });
+  try {
+    const barePort = await freePort();
+    await processes.start({
+      name: 'bare',
+      args: [join(import.meta.dirname, 'bare-route.ts'), rollcall.ownerUrl, String(barePort)],
+      cwd: process.cwd(),
+      ready: { line: /bare route ready/ },
+    });
+    const request = signedDeliveries(PATH, KEY, await scheduleRooms(rollcall));
+    const ports = { ours: Number(new URL(rollcall.apiUrl).port), bare: barePort };
+    const forMs = options.seconds * 1_000;
+    const full = async (whose: 'ours' | 'bare'): Promise<number> =>
+      perSecond(await load({ port: ports[whose], connections: CONNECTIONS.closed, forMs, request, signal }));
+    const atRate = async (whose: 'ours' | 'bare', rate: number): Promise<Load> =>
+      await load({
+        port: ports[whose],
+        connections: CONNECTIONS.open,
+        forMs: forMs * 2,
+        request,
+        rate,
+        signal,
+      });
+
+    say('Warming up.');
+    await full('ours');
+    await full('bare');
+    const pairs: Report['pairs'] = [];
+    for (let n = 0; n < options.pairs; n++) {
+      // Whoever is first changes, so that nothing that grows is to the cost of one.
+      const order = n % 2 === 0 ? (['ours', 'bare'] as const) : (['bare', 'ours'] as const);
+      const found = { ours: 0, bare: 0 };
+      for (const whose of order) found[whose] = await full(whose);
+      const pair = {
+        ours_per_second: found.ours,
+        bare_per_second: found.bare,
+        ratio: round(found.ours / found.bare),
+      };
+      say(`pair ${n + 1}: ${pair.ours_per_second} against ${pair.bare_per_second} a second, ${pair.ratio} x`);
+      pairs.push(pair);
+    }
+    const ratios = pairs.map(({ ratio }) => ratio);
+    const capacity = percentile(
+      pairs.map((pair) => pair.ours_per_second),
+      0.5,
+    );
+    const rate = Math.round(
+      Math.min(
+        capacity,
+        percentile(
+          pairs.map((pair) => pair.bare_per_second),
+          0.5,
+        ),
+      ) / 2,
+    );
+    say(`Half of what is possible, ${rate} a second, in an open loop.`);
+    const [ours, bare] = [latencies(await atRate('ours', rate)), latencies(await atRate('bare', rate))];
+    const overload: Overload[] = [];
+    for (const times of [1.5, 5]) {
+      say(`${times} times of what is possible for ${options.overload} s.`);
+      overload.push(
+        await overloaded({ rollcall, request, signal, times, capacity, forMs: options.overload * 1_000 }),
+      );
+    }
+    return {
+      bench: 'webhooks',
+      ...machine(),
+      pairs,
+      ratio: { median: percentile(ratios, 0.5), least: Math.min(...ratios), most: Math.max(...ratios) },
+      half: {
+        per_second: rate,
+        ours_p50_ms: ours(0.5),
+        ours_p99_ms: ours(0.99),
+        bare_p50_ms: bare(0.5),
+        bare_p99_ms: bare(0.99),
+      },
+      overload,
+    };
+  } finally {
+    await processes.stop();
+  }
+}
+
+/** Classes of the next hour, whose workflows sleep. */
+async function scheduleRooms(rollcall: LocalRollcall): Promise<BenchRoom[]> {
+  const api = await createApi(rollcall);
+  const rooms: BenchRoom[] = [];
+  const one = async (n: number): Promise<void> => {
+    const scheduled = await api.send<{ class_id: string; room_name: string }>('POST', '/api/schedule/class', {
+      teacher_email: `teacher-${n}@school.example`,
+      student_emails: [`amal-${n}@school.example`, `basil-${n}@school.example`],
+      subject: 'Bench',
+      provider: 'livekit',
+      start_time: new Date(Date.now() + 3_600_000).toISOString(),
+      duration_minutes: 40,
+    });
+    const { roster } = await api.get<{ roster: { person_id: string }[] }>(
+      `/api/classes/${scheduled.class_id}`,
+    );
+    rooms.push({ room: scheduled.room_name, people: roster.map((person) => person.person_id) });
+  };
+  for (let n = 0; n < ROOMS; n += 20) await Promise.all(Array.from({ length: 20 }, (_, k) => one(n + k)));
+  return rooms;
+}
+
+async function overloaded({
+  rollcall,
+  request,
+  signal,
+  times,
+  capacity,
+  forMs,
+}: {
+  rollcall: LocalRollcall;
+  request: () => Buffer;
+  signal: AbortSignal;
+  times: number;
+  capacity: number;
+  forMs: number;
+}): Promise<Overload> {
+  const port = Number(new URL(rollcall.apiUrl).port);
+  const memory = watchMemory(rollcall.server.pid());
+  const before = await memory.now();
+  const sent = await load({
+    port,
+    connections: CONNECTIONS.open,
+    forMs,
+    request,
+    rate: Math.round(capacity * times),
+    signal,
+  });
+  const most = await memory.stop();
+  const endedMs = performance.now();
+  for (;;) {
+    const probe = await load({ port, connections: 1, forMs: 1, request, signal });
+    const [answer] = probe.answers;
+    if (answer?.status === 200 && answer.doneMs - answer.sentMs < 100) break;
+    if (performance.now() - endedMs > FIGURES.drainedWithinMs * 2) break;
+    await sleep(50);
+  }
+  const refused = sent.answers.filter(({ status }) => status === 503);
+  const good = sent.answers.filter(({ status }) => status === 200);
+  const goodPerSecond = perSecond(sent);
+  return {
+    times,
+    offered_per_second: Math.round(capacity * times),
+    goodput_per_second: goodPerSecond,
+    goodput: round(goodPerSecond / capacity),
+    refused: refused.length,
+    refused_without_retry_after: refused.filter(({ retryAfter }) => !retryAfter).length,
+    refused_p99_ms: round(
+      percentile(
+        refused.map(({ doneMs, sentMs }) => doneMs - sentMs),
+        0.99,
+      ),
+    ),
+    other_answers: sent.answers.length - refused.length - good.length,
+    unanswered: sent.unanswered,
+    memory_before_mib: before,
+    memory_most_mib: most,
+    drained_ms: Math.round(performance.now() - endedMs),
+  };
+}
+
+function watchMemory(pid: number | undefined) {
+  let most = 0;
+  const now = async (): Promise<number> => {
+    const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(pid)]);
+    const mib = Math.round(Number(stdout) / 1_024);
+    most = Math.max(most, mib);
+    return mib;
+  };
+  const timer = setInterval(() => void now().catch(() => {}), 1_000);
+  return {
+    now,
+    async stop(): Promise<number> {
+      clearInterval(timer);
+      await now();
+      return most;
+    },
+  };
+}
+
+const perSecond = ({ answers, forMs }: Load): number => {
+  const startMs = Math.min(...answers.slice(0, 1).map(({ dueMs }) => dueMs));
+  const good = answers.filter(({ status, doneMs }) => status === 200 && doneMs - startMs <= forMs);
+  return Math.round(good.length / (forMs / 1_000));
+};
+
+const latencies = ({ answers }: Load) => {
+  const good = answers.filter(({ status }) => status === 200).map(({ doneMs, dueMs }) => doneMs - dueMs);
+  return (share: number): number => round(percentile(good, share));
+};
+
+const round = (value: number): number => Number(value.toFixed(2));
+
+function text(report: Report): string {
+  const { ratio, half, overload } = report;
+  const table = new Table({
+    head: ['times', 'offered/s', 'good/s', 'share', '503', '503 p99 ms', 'MiB', 'drained ms'],
+    style: { head: [] },
+  });
+  for (const one of overload) {
+    table.push([
+      one.times,
+      one.offered_per_second,
+      one.goodput_per_second,
+      one.goodput,
+      one.refused,
+      Number.isNaN(one.refused_p99_ms) ? '-' : one.refused_p99_ms,
+      `${one.memory_before_mib} → ${one.memory_most_mib}`,
+      one.drained_ms,
+    ]);
+  }
+  return [
+    `acknowledged after commit, verified and deduplicated, against the bare route: ${ratio.median} x (${ratio.least} to ${ratio.most} in ${report.pairs.length} pairs)`,
+    `at ${half.per_second} a second, from when each was due: ours p50 ${half.ours_p50_ms} ms, p99 ${half.ours_p99_ms} ms; bare p50 ${half.bare_p50_ms} ms, p99 ${half.bare_p99_ms} ms`,
+    table.toString(),
+    machineLine(report),
+    '',
+  ].join('\n');
+}
+
+function missed({ ratio, half, overload }: Report): string[] {
+  return [
+    ...(ratio.median < FIGURES.ratio ? [`the ratio is ${ratio.median}, not ≥ ${FIGURES.ratio}`] : []),
+    ...(half.ours_p99_ms > half.bare_p99_ms
+      ? [`p99 at half is ${half.ours_p99_ms} ms, the bare route's ${half.bare_p99_ms} ms`]
+      : []),
+    ...overload.flatMap((one) => [
+      ...(one.goodput < FIGURES.goodput
+        ? [`goodput at ${one.times} x is ${one.goodput}, not ≥ ${FIGURES.goodput}`]
+        : []),
+      ...(one.refused_p99_ms > FIGURES.refusedWithinMs
+        ? [`503 at ${one.times} x took ${one.refused_p99_ms} ms at p99`]
+        : []),
+      ...(one.refused_without_retry_after > 0
+        ? [`${one.refused_without_retry_after} times 503 without Retry-After`]
+        : []),
+      ...(one.other_answers + one.unanswered > 0
+        ? [`${one.other_answers} other answers and ${one.unanswered} without one at ${one.times} x`]
+        : []),
+      ...(one.memory_most_mib > one.memory_before_mib * FIGURES.memory
+        ? [`memory grew from ${one.memory_before_mib} to ${one.memory_most_mib} MiB at ${one.times} x`]
+        : []),
+      ...(one.drained_ms > FIGURES.drainedWithinMs ? [`drained after ${one.drained_ms} ms`] : []),
+    ]),
+  ];
+}

@@ -1,0 +1,287 @@
+/** People join real LiveKit servers, and what can go wrong does; the test keeps its own record of who was there. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Participants } from '../src/simulators/livekit/participants.ts';
+import { evidenceOf } from './evidence.ts';
+import { pollsOf, runsOf } from './history.ts';
+import { type AttendanceRecord, recordsOf, untilSettled } from './lesson.ts';
+import {
+  at,
+  type LiveKitStack,
+  type LiveLesson,
+  scheduleLive,
+  secondsIn,
+  startLiveKitStack,
+  type Truth,
+  VERIFY_SECONDS,
+} from './livekit-stack.ts';
+
+const PATIENCE = 200_000;
+
+/** Keeps what really happened beside what is done. */
+function keeper(stack: LiveKitStack, lesson: LiveLesson) {
+  const truth = new Map<string, Truth>(
+    [lesson.teacher, ...lesson.students].map((email) => [email, { stays: [] }]),
+  );
+  return {
+    truth,
+    async comes(email: string, device?: string) {
+      const people = await stack.join(lesson, email, device);
+      const stay = { fromMs: Date.now(), toMs: Number.POSITIVE_INFINITY };
+      truth.get(email)?.stays.push(stay);
+      const ends = async (how: (people: Participants) => Promise<unknown>): Promise<void> => {
+        stay.toMs = Date.now();
+        await how(people);
+      };
+      return {
+        people,
+        leaves: () => ends((all) => all.leave()),
+        dies: () => ends((all) => all.kill()),
+        ends: (how: () => Promise<unknown>) => ends(how),
+      };
+    },
+  };
+}
+
+/** Nobody's minutes are off by more than one verification interval, and whoever's end was not told carries the mark. */
+async function expectTruth(
+  stack: LiveKitStack,
+  lesson: LiveLesson,
+  truth: Map<string, Truth>,
+): Promise<AttendanceRecord[]> {
+  const records = await recordsOf(stack.rollcall, lesson);
+  for (const [email, of] of truth) {
+    const record = records.find((one) => one.email === email);
+    const wanted = secondsIn(of, lesson);
+    const seen = record?.present_seconds ?? Number.NaN;
+    expect(
+      Math.abs(seen - wanted),
+      `${email}: ${seen} s, in truth ${wanted} s; ${JSON.stringify(record)}`,
+    ).toBeLessThanOrEqual(VERIFY_SECONDS);
+  }
+  const { events } = await evidenceOf(stack.rollcall, lesson);
+  const told = new Set(
+    events.filter(({ kind }) => kind === 'left' || kind === 'aborted').map((event) => event.connection),
+  );
+  const untold = events.filter(({ kind, connection }) => kind === 'joined' && !told.has(connection));
+  const marked = records.filter(({ flags }) =>
+    flags.some((flag) => ['inferred', 'estimated', 'open'].includes(flag)),
+  );
+  if (untold.length > 0) expect(marked.length, 'an end that was not told is marked').toBeGreaterThan(0);
+  return records;
+}
+
+const statusOf = (records: AttendanceRecord[], email: string | undefined) =>
+  records.find((one) => one.email === email)?.status;
+
+describe.concurrent('on a LiveKit that works', () => {
+  let stack: LiveKitStack;
+  beforeAll(async () => {
+    stack = await startLiveKitStack();
+  });
+  afterAll(() => stack?.stop());
+
+  test('who joins, stays and leaves is present for that long, and history does not grow with it', {
+    timeout: PATIENCE,
+  }, async () => {
+    const lesson = await scheduleLive(stack, { seconds: 30 });
+    const { comes, truth } = keeper(stack, lesson);
+    const [first = '', second = ''] = lesson.students;
+    await at(lesson, -1);
+    const teacher = await comes(lesson.teacher);
+    const student = await comes(first);
+    await at(lesson, 20);
+    await student.leaves();
+    await at(lesson, 31);
+    await teacher.leaves();
+    const { status } = await untilSettled(stack.rollcall, lesson);
+    const records = await expectTruth(stack, lesson, truth);
+    expect(status).toBe('completed');
+    expect([lesson.teacher, first, second].map((email) => statusOf(records, email))).toEqual([
+      'present',
+      'partial',
+      'absent',
+    ]);
+    expect(records.flatMap(({ flags }) => flags)).toEqual([]);
+    const runs = await runsOf(stack.rollcall, lesson);
+    const polls = runs.flatMap(pollsOf).length;
+    const bells = runs.reduce((sum, run) => sum + run.bells, 0);
+    expect(runs.reduce((sum, run) => sum + run.events, 0)).toBeLessThanOrEqual(12 * polls + 5 * bells + 60);
+  });
+
+  test('who leaves and comes back was there twice', { timeout: PATIENCE }, async () => {
+    const lesson = await scheduleLive(stack, { seconds: 30, students: 1 });
+    const { comes, truth } = keeper(stack, lesson);
+    const [student = ''] = lesson.students;
+    await at(lesson, -1);
+    const teacher = await comes(lesson.teacher);
+    await (async () => {
+      const once = await comes(student);
+      await at(lesson, 10);
+      await once.leaves();
+      await at(lesson, 15);
+      const again = await comes(student);
+      await at(lesson, 30.5);
+      await again.leaves();
+    })();
+    await teacher.leaves();
+    await untilSettled(stack.rollcall, lesson);
+    const records = await expectTruth(stack, lesson, truth);
+    expect(statusOf(records, student)).toMatch(/present|late/);
+  });
+
+  test('a second device neither throws out the first nor counts twice', { timeout: PATIENCE }, async () => {
+    const lesson = await scheduleLive(stack, { seconds: 30, students: 1 });
+    const { comes, truth } = keeper(stack, lesson);
+    const [student = ''] = lesson.students;
+    await at(lesson, -1);
+    const teacher = await comes(lesson.teacher);
+    const web = await comes(student, 'web');
+    await at(lesson, 8);
+    const phone = await comes(student, 'phone');
+    await at(lesson, 16);
+    expect(await stack.rooms.listParticipants(lesson.room)).toHaveLength(3);
+    await web.leaves();
+    await at(lesson, 30.5);
+    await Promise.all([phone.leaves(), teacher.leaves()]);
+    await untilSettled(stack.rollcall, lesson);
+    const records = await expectTruth(stack, lesson, truth);
+    expect(records.find(({ email }) => email === student)?.present_seconds).toBeLessThanOrEqual(30);
+    expect(statusOf(records, student)).toMatch(/present|late/);
+  });
+
+  test('who vanishes without a word is missed by LiveKit, and was there until then at most', {
+    timeout: PATIENCE,
+  }, async () => {
+    const lesson = await scheduleLive(stack, { seconds: 50, students: 1 });
+    const { comes, truth } = keeper(stack, lesson);
+    await at(lesson, -1);
+    const teacher = await comes(lesson.teacher);
+    const student = await comes(lesson.students[0] ?? '');
+    await at(lesson, 15);
+    await student.dies();
+    await at(lesson, 50.5);
+    await teacher.leaves();
+    await untilSettled(stack.rollcall, lesson);
+    await expectTruth(stack, lesson, truth);
+  });
+
+  test('who is removed is gone from then on', { timeout: PATIENCE }, async () => {
+    const lesson = await scheduleLive(stack, { seconds: 30, students: 1 });
+    const { comes, truth } = keeper(stack, lesson);
+    await at(lesson, -1);
+    const teacher = await comes(lesson.teacher);
+    const student = await comes(lesson.students[0] ?? '');
+    await at(lesson, 12);
+    const [{ identity = '' } = {}] = student.people.all;
+    await student.ends(() => stack.rooms.removeParticipant(lesson.room, identity));
+    await at(lesson, 30.5);
+    await teacher.leaves();
+    await untilSettled(stack.rollcall, lesson);
+    await expectTruth(stack, lesson, truth);
+    const { events } = await evidenceOf(stack.rollcall, lesson);
+    expect(events.map(({ reason }) => reason)).toContain('PARTICIPANT_REMOVED');
+  });
+
+  test('a room that is deleted throws everybody out', { timeout: PATIENCE }, async () => {
+    const lesson = await scheduleLive(stack, { seconds: 30, students: 1 });
+    const { comes, truth } = keeper(stack, lesson);
+    await at(lesson, -1);
+    const teacher = await comes(lesson.teacher);
+    const student = await comes(lesson.students[0] ?? '');
+    await at(lesson, 15);
+    await Promise.all([
+      teacher.ends(async () => {}),
+      student.ends(() => stack.rooms.deleteRoom(lesson.room)),
+    ]);
+    await untilSettled(stack.rollcall, lesson);
+    const records = await expectTruth(stack, lesson, truth);
+    expect(records.map(({ status }) => status)).not.toContain('absent');
+  });
+
+  test('a class that is cancelled closes its room', { timeout: PATIENCE }, async () => {
+    const lesson = await scheduleLive(stack, { seconds: 60, students: 1 });
+    await at(lesson, 0);
+    const people = await stack.join(lesson, lesson.teacher);
+    await stack.rollcall.call('POST', `/api/classes/${lesson.id}/cancel`, { reason: 'The teacher is ill.' });
+    expect((await people.all[0]?.closed)?.reason).toMatch(/ROOM_DELETED/);
+  });
+});
+
+describe.concurrent('when a part is away', () => {
+  test('a LiveKit that is killed and comes back: people come again, and their minutes are right or said to be unknown', {
+    timeout: PATIENCE,
+  }, async ({ onTestFinished }) => {
+    const stack = await startLiveKitStack();
+    onTestFinished(() => stack.stop());
+    const lesson = await scheduleLive(stack, { seconds: 60, students: 1 });
+    const { comes, truth } = keeper(stack, lesson);
+    const [student = ''] = lesson.students;
+    await at(lesson, -1);
+    const first = [await comes(lesson.teacher), await comes(student)];
+    await at(lesson, 25);
+    await stack.killLivekit();
+    await Promise.all(first.map((one) => one.dies()));
+    await at(lesson, 30);
+    await stack.restartLivekit();
+    const second = [await comes(lesson.teacher), await comes(student)];
+    await at(lesson, 60.5);
+    await Promise.all(second.map((one) => one.leaves()));
+    await untilSettled(stack.rollcall, lesson);
+    const records = await expectTruth(stack, lesson, truth);
+    expect(
+      records.flatMap(({ flags }) => flags).some((flag) => flag === 'inferred' || flag === 'estimated'),
+    ).toBe(true);
+    expect(records.map(({ status }) => status)).not.toContain('absent');
+  });
+
+  test.for([20, 60])(
+    'a receiver that is down for %i s loses nobody',
+    { timeout: PATIENCE },
+    async (seconds, { onTestFinished }) => {
+      const stack = await startLiveKitStack();
+      onTestFinished(() => stack.stop());
+      const lesson = await scheduleLive(stack, { seconds: seconds + 30, students: 2 });
+      const { comes, truth } = keeper(stack, lesson);
+      const [early = '', late = ''] = lesson.students;
+      await at(lesson, -1);
+      const teacher = await comes(lesson.teacher);
+      const leaving = await comes(early);
+      await at(lesson, 5);
+      await stack.door.shut();
+      await sleep(2_000);
+      const coming = await comes(late);
+      await sleep(1_000);
+      await leaving.leaves();
+      await at(lesson, 5 + seconds);
+      await stack.door.open();
+      await at(lesson, seconds + 30.5);
+      await Promise.all([teacher.leaves(), coming.leaves()]);
+      await untilSettled(stack.rollcall, lesson);
+      const records = await expectTruth(stack, lesson, truth);
+      expect([teacher && lesson.teacher, late].map((email) => statusOf(records, email))).toEqual([
+        'present',
+        'present',
+      ]);
+      expect(statusOf(records, early)).not.toBe('present');
+    },
+  );
+
+  test('a receiver that is slow loses nobody', { timeout: PATIENCE }, async ({ onTestFinished }) => {
+    const stack = await startLiveKitStack();
+    onTestFinished(() => stack.stop());
+    stack.door.slow(3_000);
+    const lesson = await scheduleLive(stack, { seconds: 30, students: 1 });
+    const { comes, truth } = keeper(stack, lesson);
+    await at(lesson, -1);
+    const teacher = await comes(lesson.teacher);
+    const student = await comes(lesson.students[0] ?? '');
+    await at(lesson, 20);
+    await student.leaves();
+    await at(lesson, 30.5);
+    await teacher.leaves();
+    await untilSettled(stack.rollcall, lesson);
+    const records = await expectTruth(stack, lesson, truth);
+    expect(records.map(({ status }) => status)).not.toContain('absent');
+  });
+});

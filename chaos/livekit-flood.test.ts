@@ -1,0 +1,81 @@
+/** Three thousand people come to a hundred classes within a minute, whose workflows run. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import postgres from 'postgres';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { percentile } from '../bench/percentiles.ts';
+import { delivery, sign } from '../src/livekit/test-webhook.ts';
+import { startTestRollcall, type TestRollcall, until } from './test-rollcall.ts';
+
+const ROOMS = 100;
+const PEOPLE = 30;
+const KEY = {
+  apiKey: 'APIofTheFlood',
+  secret: 'thirty-two-characters-and-more-for-the-flood',
+  tenantId: null,
+};
+
+let rollcall: TestRollcall;
+beforeAll(async () => {
+  rollcall = await startTestRollcall({
+    LIVEKIT_URL: 'ws://127.0.0.1:1',
+    LIVEKIT_API_KEY: KEY.apiKey,
+    LIVEKIT_API_SECRET: KEY.secret,
+    ROLLCALL_VERIFY_SECONDS: '60',
+    ROLLCALL_OPEN_LEAD_SECONDS: '5',
+  });
+});
+afterAll(() => rollcall?.stop());
+
+test('none of three thousand joins is lost, and LiveKit waits for none', { timeout: 240_000 }, async () => {
+  const rooms: string[] = [];
+  const schedule = async (n: number): Promise<void> => {
+    const { status, body } = await rollcall.call<{ room_name: string }>('POST', '/api/schedule/class', {
+      teacher_email: `teacher-${n}@school.example`,
+      student_emails: [`student-${n}@school.example`],
+      subject: 'Algebra',
+      provider: 'livekit',
+      start_time: new Date(Date.now() + 8_000).toISOString(),
+      duration_minutes: 60,
+    });
+    expect(status).toBe(201);
+    rooms.push(body.room_name);
+  };
+  for (let n = 0; n < ROOMS; n += 10)
+    await Promise.all(Array.from({ length: 10 }, (_, k) => schedule(n + k)));
+  const sql = postgres(rollcall.ownerUrl, { max: 1 });
+  try {
+    await until('all classes open', async () => {
+      const [row] = await sql`select count(*)::int as n from classes where status = 'open'`;
+      return row?.n === ROOMS;
+    });
+    // One request in flight for each room, as LiveKit does it.
+    const latencies: number[] = [];
+    const startMs = Date.now();
+    const everyMs = 60_000 / PEOPLE;
+    const send = async (room: string, of: number): Promise<void> => {
+      for (let n = 0; n < PEOPLE; n++) {
+        await sleep(Math.max(0, startMs + n * everyMs + (of / ROOMS) * everyMs - Date.now()));
+        const told = { room, sid: `PA_${of}_${n}`, identity: `guest-${n}`, atMs: Date.now() };
+        const body = JSON.stringify(delivery('participant_joined', told));
+        const authorization = await sign(body, { key: KEY });
+        const sentMs = performance.now();
+        const answer = await fetch(`${rollcall.apiUrl}/webhooks/livekit`, {
+          method: 'POST',
+          headers: { authorization },
+          body,
+        });
+        latencies.push(performance.now() - sentMs);
+        expect([answer.status, await answer.json()]).toEqual([200, { stored: 'accepted' }]);
+      }
+    };
+    await Promise.all(rooms.map(send));
+    const [row] = await sql`select count(*)::int as n from events where kind = 'joined'`;
+    expect(row?.n).toBe(ROOMS * PEOPLE);
+    // A figure and no rule here: other tests share the machine.
+    console.log(
+      `3,000 joins: p50 ${percentile(latencies, 0.5).toFixed(1)} ms, p99 ${percentile(latencies, 0.99).toFixed(1)} ms`,
+    );
+  } finally {
+    await sql.end();
+  }
+});

@@ -1,0 +1,101 @@
+/**
+ * What follows from a stored delivery, after it was acknowledged: the class is rung when its room became occupied, empty
+ * or closed, and when it waits for evidence. Lost with the process, it costs one verification interval and no data.
+ */
+import { type ClassRef, inTenant } from '../db/client.ts';
+import { noteOccupancy } from '../db/occupancy.ts';
+import type { StoredDelivery } from '../ingest/store-deliveries.ts';
+import type { Delivery } from '../livekit/read-webhook.ts';
+import { loggable } from '../loggable.ts';
+import type { Deps } from './route.ts';
+
+export interface RoomNews {
+  tell(delivery: Delivery, stored: StoredDelivery): void;
+}
+
+/** A class arrives within a moment: looked at once for all who came, and not once for each. */
+const GATHER_MS = 250;
+/** A class is rung once a minute at most, so its room is not looked at all the time either. */
+const LOOK_AGAIN_MS = 10_000;
+/** What was learned of a room is forgotten after so long without news. */
+const FORGET_MS = 3_600_000;
+
+interface Room {
+  ref: ClassRef;
+  /** By the last look of this server; null before the first. */
+  occupied: boolean | null;
+  lookedMs: number;
+  /** A look is due, and with it a ring whether or not the occupancy changed. */
+  due: 'no' | 'look' | 'ring';
+}
+
+export function createRoomNews(deps: Pick<Deps, 'db' | 'now' | 'log' | 'evidenceBell'>): RoomNews {
+  const rooms = new Map<string, Room>();
+  let scheduled = false;
+
+  const look = async (tenantId: string, of: (Room & { due: 'look' | 'ring' })[]): Promise<void> => {
+    const rings = await inTenant(deps.db, tenantId, async (tx) => {
+      const ids = of.map(({ ref }) => ref.classId);
+      const found = new Map((await noteOccupancy(tx, tenantId, ids)).map((one) => [one.classId, one]));
+      const prepared: (() => Promise<void>)[] = [];
+      for (const { ref, due } of of) {
+        const { changed = false, occupied = null } = found.get(ref.classId) ?? {};
+        const room = rooms.get(keyOf(ref));
+        if (room) room.occupied = occupied;
+        if (changed || due === 'ring') prepared.push(await deps.evidenceBell.prepare(tx, ref));
+      }
+      return prepared;
+    });
+    await Promise.all(rings.map((ring) => ring()));
+  };
+
+  const lookAtDue = (): void => {
+    scheduled = false;
+    const nowMs = deps.now();
+    const due: (Room & { due: 'look' | 'ring' })[] = [];
+    let waiting = false;
+    for (const [key, room] of rooms) {
+      if (room.due === 'no') {
+        if (nowMs - room.lookedMs > FORGET_MS) rooms.delete(key);
+      } else if (room.due === 'look' && nowMs - room.lookedMs < LOOK_AGAIN_MS) {
+        waiting = true;
+      } else {
+        due.push({ ...room, due: room.due });
+        room.due = 'no';
+        room.lookedMs = nowMs;
+      }
+    }
+    if (waiting) schedule();
+    for (const [tenantId, of] of Map.groupBy(due, ({ ref }) => ref.tenantId)) {
+      void look(tenantId, of).catch((error: unknown) =>
+        deps.log.warn({ failure: loggable(error), tenant: tenantId }, 'the news of a room were not told'),
+      );
+    }
+  };
+  const schedule = (): void => {
+    if (!scheduled) setTimeout(lookAtDue, GATHER_MS).unref();
+    scheduled = true;
+  };
+
+  return {
+    tell(delivery, { as, ref, late }) {
+      if (as !== 'accepted' || ref === null || delivery.kind !== 'evidence' || late === 'settled') return;
+      const { kind, participant } = delivery.evidence;
+      if (participant?.kind === 'machine') return;
+      const room = rooms.get(keyOf(ref)) ?? {
+        ref,
+        occupied: null,
+        lookedMs: Number.NEGATIVE_INFINITY,
+        due: 'no',
+      };
+      rooms.set(keyOf(ref), room);
+      // Whoever comes into a room that is occupied changes nothing.
+      if (late === null && kind === 'joined' && room.occupied) return;
+      if (late === 'waiting' || kind === 'room_closed') room.due = 'ring';
+      else if (room.due === 'no') room.due = 'look';
+      schedule();
+    },
+  };
+}
+
+const keyOf = ({ tenantId, classId }: ClassRef): string => `${tenantId}/${classId}`;

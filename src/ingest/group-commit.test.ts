@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { DatabaseUnavailable } from '../db/client.ts';
+import { createGroupCommit } from './group-commit.ts';
+
+/** Stores numbers, remembers the batches, and waits until it is let on. */
+function store(options: { refuses?: (rows: readonly number[]) => Error | null } = {}) {
+  const batches: number[][] = [];
+  const gates: (() => void)[] = [];
+  const commits = createGroupCommit<number, string>({
+    async write(rows) {
+      batches.push([...rows]);
+      const refusal = options.refuses?.(rows);
+      if (refusal) throw refusal;
+      await new Promise<void>((resolve) => gates.push(resolve));
+      return rows.map((row) => `stored ${row}`);
+    },
+    mostRows: 3,
+    mostInFlight: 2,
+  });
+  return { commits, batches, release: () => gates.splice(0).forEach((gate) => void gate()) };
+}
+
+const turn = () => sleep(0);
+
+test('a row that comes alone leaves at once', async () => {
+  const { commits, batches, release } = store();
+  const stored = commits.submit(1);
+  await turn();
+  expect(batches).toEqual([[1]]);
+  release();
+  expect(await stored).toBe('stored 1');
+});
+
+test('what comes while others are being stored goes together, in order, and no more than fit', async () => {
+  const { commits, batches, release } = store();
+  const first = [commits.submit(1)];
+  await turn();
+  const others = [2, 3, 4, 5, 6, 7, 8].map((row) => commits.submit(row));
+  await turn();
+  expect(batches).toEqual([[1], [2, 3, 4]]);
+  expect(commits.waiting()).toBe(8);
+  release();
+  await turn();
+  release();
+  expect(batches).toEqual([[1], [2, 3, 4], [5, 6, 7], [8]]);
+  expect(await Promise.all([...first, ...others])).toEqual(
+    [1, 2, 3, 4, 5, 6, 7, 8].map((n) => `stored ${n}`),
+  );
+});
+
+describe('a batch that cannot be stored', () => {
+  test('is halved until the poisoned row stands alone, and fails alone', async () => {
+    const poisoned = {
+      refuses: (rows: readonly number[]) => (rows.includes(13) ? new Error('22P02') : null),
+    };
+    const batches: number[][] = [];
+    const commits = createGroupCommit<number, number>({
+      async write(rows) {
+        batches.push([...rows]);
+        const refusal = poisoned.refuses(rows);
+        if (refusal) throw refusal;
+        return [...rows];
+      },
+      mostRows: 100,
+      mostInFlight: 2,
+    });
+    const rows = Array.from({ length: 100 }, (_, n) => n);
+    const outcomes = await Promise.allSettled(rows.map((row) => commits.submit(row)));
+    expect(outcomes.flatMap(({ status }, n) => (status === 'rejected' ? [n] : []))).toEqual([13]);
+    expect(batches.length).toBeLessThan(20);
+  });
+
+  test('is given back whole when the database is away: trying the rows one by one would not help', async () => {
+    const away = new DatabaseUnavailable(new Error('ECONNREFUSED'));
+    const { commits, batches } = store({ refuses: () => away });
+    const outcomes = await Promise.allSettled([1, 2, 3].map((row) => commits.submit(row)));
+    expect(outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason)).toEqual([
+      away,
+      away,
+      away,
+    ]);
+    expect(batches).toEqual([[1, 2, 3]]);
+  });
+
+  test('leaves nothing waiting behind it', async () => {
+    const { commits } = store({ refuses: () => new Error('never') });
+    await Promise.allSettled([1, 2, 3, 4, 5].map((row) => commits.submit(row)));
+    await commits.drained();
+    expect(commits.waiting()).toBe(0);
+  });
+});
+
+test('drained waits for what is under way, and for what waits', async () => {
+  const { commits, release } = store();
+  await commits.drained();
+  for (const row of [1, 2, 3, 4, 5, 6, 7]) void commits.submit(row);
+  let drained = false;
+  const waiting = commits.drained().then(() => {
+    drained = true;
+  });
+  for (let n = 0; n < 2; n++) {
+    await turn();
+    expect(drained).toBe(false);
+    release();
+  }
+  await waiting;
+  expect(commits.waiting()).toBe(0);
+});

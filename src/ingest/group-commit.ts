@@ -1,0 +1,83 @@
+/**
+ * Many who each want one row stored share one statement and one commit (architecture §2.6). A batch leaves as soon as a
+ * place is free, so nobody waits for others to come; what waits meanwhile goes together.
+ */
+import { databaseUnavailable } from '../db/client.ts';
+
+export interface GroupCommit<Row, Stored> {
+  /** Resolves when the row is committed; rejects when it is not. */
+  submit(row: Row): Promise<Stored>;
+  /** Rows that are not committed yet. */
+  waiting(): number;
+  /** Resolves when everything that was submitted is committed or refused. */
+  drained(): Promise<void>;
+}
+
+export interface GroupCommitOptions<Row, Stored> {
+  /** Stores the rows in one transaction and answers for each, in their order; throws when none is stored. */
+  write(rows: readonly Row[]): Promise<Stored[]>;
+  mostRows: number;
+  mostInFlight: number;
+}
+
+interface Waiting<Row, Stored> {
+  row: Row;
+  resolve(stored: Stored): void;
+  reject(error: unknown): void;
+}
+
+export function createGroupCommit<Row, Stored>({
+  write,
+  mostRows,
+  mostInFlight,
+}: GroupCommitOptions<Row, Stored>): GroupCommit<Row, Stored> {
+  let queue: Waiting<Row, Stored>[] = [];
+  let underWay = 0;
+  let rowsUnderWay = 0;
+  let idle = Promise.withResolvers<void>();
+
+  const next = (): void => {
+    while (underWay < mostInFlight && queue.length > 0) {
+      const batch = queue.slice(0, mostRows);
+      queue = queue.slice(mostRows);
+      underWay++;
+      rowsUnderWay += batch.length;
+      void store(batch).finally(() => {
+        underWay--;
+        rowsUnderWay -= batch.length;
+        if (underWay === 0 && queue.length === 0) idle.resolve();
+        next();
+      });
+    }
+  };
+
+  /** A row that cannot be stored fails alone: the batch is halved until it stands by itself. */
+  const store = async (batch: Waiting<Row, Stored>[]): Promise<void> => {
+    try {
+      const stored = await write(batch.map(({ row }) => row));
+      for (const [index, { resolve }] of batch.entries()) resolve(stored[index] as Stored);
+    } catch (error) {
+      // A database that is away stores none of them, however few are tried at once.
+      if (batch.length === 1 || databaseUnavailable(error) !== null) {
+        for (const { reject } of batch) reject(error);
+        return;
+      }
+      const middle = batch.length >> 1;
+      await store(batch.slice(0, middle));
+      await store(batch.slice(middle));
+    }
+  };
+
+  return {
+    submit(row) {
+      const { promise, resolve, reject } = Promise.withResolvers<Stored>();
+      if (underWay === 0 && queue.length === 0) idle = Promise.withResolvers();
+      queue.push({ row, resolve, reject });
+      // After this turn: whatever else arrived in the same read of the network goes along.
+      if (underWay < mostInFlight) queueMicrotask(next);
+      return promise;
+    },
+    waiting: () => queue.length + rowsUnderWay,
+    drained: () => (underWay === 0 && queue.length === 0 ? Promise.resolve() : idle.promise),
+  };
+}

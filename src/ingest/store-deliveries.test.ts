@@ -1,0 +1,270 @@
+import fc from 'fast-check';
+import postgres from 'postgres';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { calculateAttendance } from '../attendance/calculate.ts';
+import { readClassFacts } from '../db/class-facts.ts';
+import { inTenant } from '../db/client.ts';
+import { readClass } from '../db/plans.ts';
+import { policyOf } from '../db/policy-in-force.ts';
+import { scheduleClass } from '../db/schedule-class.ts';
+import { ensureTenant } from '../db/tenants.ts';
+import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
+import { readDelivery } from '../livekit/read-webhook.ts';
+import { delivery } from '../livekit/test-webhook.ts';
+import { type SignedDelivery, type StoredDelivery, storeDeliveries } from './store-deliveries.ts';
+
+const START_MS = Date.parse('2026-09-07T09:00:00.000Z');
+const MINUTE_MS = 60_000;
+const ID = (n: number): string => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
+
+let database: TestDatabase;
+let owner: postgres.Sql;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  owner = postgres(database.ownerUrl, { max: 1, onnotice: () => {} });
+});
+afterAll(async () => {
+  await owner.end();
+  await database.drop();
+});
+
+let classes = 0;
+let classId: string;
+let room: string;
+/** The teacher, then two students. */
+let people: string[];
+beforeEach(async () => {
+  ({ classId, room, people } = await schedule('school'));
+});
+
+async function schedule(tenantId: string) {
+  const id = ID(++classes);
+  const roomName = `${tenantId}-academic-session-${id}`;
+  const roster = await inTenant(database.db, tenantId, async (tx) => {
+    await ensureTenant(tx, tenantId);
+    const scheduled = await scheduleClass(tx, tenantId, {
+      classId: id,
+      externalId: null,
+      subject: 'Algebra',
+      startMs: START_MS,
+      endMs: START_MS + 40 * MINUTE_MS,
+      sessionType: 'academic',
+      provider: 'livekit',
+      meetingCode: null,
+      roomName,
+      policy: 'itqan',
+      timeZone: 'UTC',
+      policyDate: '2026-09-07',
+      openLeadSeconds: 60,
+      pollSeconds: 180,
+      verifySeconds: 120,
+      graceSeconds: 300,
+      scheduledAtMs: START_MS - MINUTE_MS,
+      teacherEmail: `teacher-${id}@school.example`,
+      studentEmails: [`amal-${id}@school.example`, `basil-${id}@school.example`],
+      asked: { fields: {}, defaulted: [] },
+    });
+    if (scheduled.kind !== 'created') throw new Error('it was there already');
+    return scheduled.view.roster.map(({ personId }) => personId);
+  });
+  return { classId: id, room: roomName, people: roster };
+}
+
+const signed = (what: Record<string, unknown>, keyTenant: string | null = null): SignedDelivery => ({
+  delivery: readDelivery(Buffer.from(JSON.stringify(what)), START_MS + 60 * MINUTE_MS),
+  keyTenant,
+});
+
+const store = async (batch: SignedDelivery[]): Promise<StoredDelivery[]> =>
+  await storeDeliveries(database.db, batch, new Set());
+
+const storedAs = (stored: StoredDelivery[]) => stored.map(({ as }) => as);
+
+/** What the rules make of everything that is in the log. */
+async function calculated(): Promise<Record<string, [string, number]>> {
+  const ref = { tenantId: 'school', classId };
+  const facts = await inTenant(database.db, 'school', async (tx) => {
+    const { row, session } = await readClass(tx, ref);
+    return await readClassFacts(tx, ref, { row, session, policy: await policyOf(tx, row) });
+  });
+  const { people: records } = calculateAttendance(facts, { kind: 'settled' }, (text) => text);
+  return Object.fromEntries(
+    records.map(({ personId, status, presentSeconds }) => [personId, [status, presentSeconds]]),
+  );
+}
+
+/** Two students and a teacher: a reconnect, a second device, somebody thrown out, an agent, an abort, two room instances. */
+function livelyClass(): Record<string, unknown>[] {
+  const [teacher, amal, basil] = people;
+  const at = (minutes: number): number => START_MS + minutes * MINUTE_MS;
+  const stay = (
+    sid: string,
+    identity: string,
+    from: number,
+    to: number,
+    more: Record<string, unknown> = {},
+  ) => {
+    const told = { room, roomSid: from < 20 ? 'RM_1' : 'RM_2', sid, identity };
+    return [
+      delivery('participant_joined', { ...told, atMs: at(from), participant: more }),
+      delivery('participant_left', { ...told, atMs: at(to), joinedMs: at(from), participant: more }),
+    ];
+  };
+  return [
+    delivery('room_started', { room, roomSid: 'RM_1', atMs: at(-1) }),
+    ...stay('PA_t1', `${teacher}:web`, -1, 19),
+    ...stay('PA_t2', `${teacher}:web`, 21, 41),
+    ...stay('PA_a1', `${amal}:web`, 0, 12),
+    ...stay('PA_a2', `${amal}:phone`, 8, 19),
+    ...stay('PA_a3', `${amal}:web`, 22, 40),
+    ...stay('PA_b1', `${basil}:web`, 3, 9, { disconnectReason: 'PARTICIPANT_REMOVED' }),
+    ...stay('PA_b2', `${basil}:web`, 30, 39),
+    ...stay('PA_x', 'agent-1', 0, 40, { kind: 'AGENT' }),
+    delivery('participant_connection_aborted', {
+      room,
+      roomSid: 'RM_2',
+      sid: 'PA_c',
+      identity: `${basil}:web`,
+      atMs: at(25),
+    }),
+    delivery('room_finished', { room, roomSid: 'RM_1', atMs: at(20) }),
+    delivery('room_started', { room, roomSid: 'RM_2', atMs: at(21) }),
+    delivery('room_finished', { room, roomSid: 'RM_2', atMs: at(42) }),
+  ];
+}
+
+test('in a thousand orders of one lively class, cut into batches and with repetitions, the log is the same', {
+  timeout: 300_000,
+}, async () => {
+  const told = livelyClass().map((one) => signed(one));
+  const shape = async (): Promise<string> => {
+    const rows = await owner`select kind, at, joined_at, connection, room, identity, reason, source_event_id
+      from events where class_id = ${classId} order by source_event_id`;
+    return JSON.stringify(rows);
+  };
+  await store(told);
+  const expected = await shape();
+  const presence = await calculated();
+  const [teacher, amal, basil] = people as [string, string, string];
+  expect(presence).toEqual({
+    // 0–19 and 21–40, of 40 minutes; 0–19 and 22–40; 3–9 and 30–39, whatever came when.
+    [teacher]: ['present', 38 * 60],
+    [amal]: ['present', 37 * 60],
+    [basil]: ['partial', 15 * 60],
+  });
+
+  await fc.assert(
+    fc.asyncProperty(
+      fc.shuffledSubarray(told, { minLength: told.length }),
+      fc.array(fc.nat(told.length - 1), { maxLength: 8 }),
+      fc.integer({ min: 4, max: 25 }),
+      async (order, again, size) => {
+        await owner.unsafe('alter table events disable trigger append_only');
+        await owner`delete from events where class_id = ${classId}`;
+        await owner.unsafe('alter table events enable trigger append_only');
+        const all = [...order, ...again.flatMap((n) => told[n] ?? [])];
+        for (let from = 0; from < all.length; from += size) await store(all.slice(from, from + size));
+        expect(await shape()).toBe(expected);
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+  expect(await calculated()).toEqual(presence);
+});
+
+describe('half of a stay', () => {
+  test('left before joined is the same stay', async () => {
+    const [, amal] = people;
+    const told = { room, sid: 'PA_1', identity: `${amal}:web` };
+    await store([
+      signed(delivery('participant_left', { ...told, atMs: START_MS + 30 * MINUTE_MS, joinedMs: START_MS })),
+    ]);
+    const before = await calculated();
+    await store([signed(delivery('participant_joined', { ...told, atMs: START_MS }))]);
+    expect((await calculated())[amal ?? '']?.[1]).toBe(30 * 60);
+    expect(before[amal ?? '']?.[1]).toBe(30 * 60);
+  });
+});
+
+test('rooms of several tenants are stored in one commit, each row with its own', async () => {
+  const theirs = await schedule('academy');
+  const started = (name: string, sid: string) =>
+    signed(delivery('room_started', { room: name, roomSid: sid, atMs: START_MS }));
+  const stored = await store([
+    started(room, 'RM_a'),
+    started(theirs.room, 'RM_b'),
+    started('room-of-nobody', 'RM_c'),
+  ]);
+  expect(stored).toEqual([
+    { as: 'accepted', ref: { tenantId: 'school', classId }, late: null },
+    { as: 'accepted', ref: { tenantId: 'academy', classId: theirs.classId }, late: null },
+    { as: 'set_aside', ref: null, late: null },
+  ]);
+  const rows = await owner`select tenant_id, room from events where room in ('RM_a', 'RM_b') order by room`;
+  expect(rows.map(({ tenant_id: tenant }) => tenant)).toEqual(['school', 'academy']);
+  const [aside] = await owner`select tenant_id from set_aside where room_name = 'room-of-nobody'`;
+  expect(aside).toEqual({ tenant_id: null });
+});
+
+test('batches that overlap in opposite orders do not wait for each other in a circle', async () => {
+  const told = Array.from({ length: 60 }, (_, n) =>
+    signed(
+      delivery('participant_joined', {
+        room,
+        sid: `PA_${n}`,
+        identity: `${people[n % 3]}:d${n}`,
+        atMs: START_MS + n,
+      }),
+    ),
+  );
+  const outcomes = await Promise.all([
+    ...Array.from({ length: 6 }, () => store(told)),
+    ...Array.from({ length: 6 }, () => store(told.toReversed())),
+  ]);
+  expect(outcomes.flat().filter(({ as }) => as === 'accepted')).toHaveLength(60);
+});
+
+test('one row that PostgreSQL refuses takes the transaction with it: the batch is whole or not at all', async () => {
+  const good = signed(delivery('room_started', { room, roomSid: 'RM_g', atMs: START_MS }));
+  const poisoned = structuredClone(good);
+  poisoned.delivery.eventId = 'EV_\0';
+  await expect(store([good, poisoned])).rejects.toThrow();
+  expect(storedAs(await store([good]))).toEqual(['accepted']);
+});
+
+describe('evidence after the end', () => {
+  const left = () =>
+    signed(
+      delivery('participant_left', {
+        room,
+        sid: 'PA_late',
+        identity: `${people[1]}:web`,
+        atMs: START_MS + 1_000,
+        joinedMs: START_MS,
+      }),
+    );
+  const pending = async () =>
+    (await owner`select evidence_pending as p from classes where id = ${classId}`)[0]?.p;
+
+  test('of a class that is settled is noted, so that it is calculated even when this server dies now', async () => {
+    await owner`update classes set status = 'completed', settled_at = now() where id = ${classId}`;
+    expect(await store([left()])).toMatchObject([{ as: 'accepted', late: 'settled' }]);
+    expect(await pending()).toBe(true);
+    const [late] =
+      await owner`select class_id from rollcall_uncalculated_classes(10) where class_id = ${classId}`;
+    expect(late).toBeDefined();
+  });
+
+  test('that is a repetition is no news', async () => {
+    await store([left()]);
+    await owner`update classes set status = 'completed', settled_at = now() where id = ${classId}`;
+    expect(await store([left()])).toMatchObject([{ as: 'duplicate', late: null }]);
+    expect(await pending()).toBe(false);
+  });
+
+  test('of a cancelled class is kept and changes nothing', async () => {
+    await owner`update classes set status = 'cancelled', cancelled_at = now(), settled_at = now() where id = ${classId}`;
+    expect(await store([left()])).toMatchObject([{ as: 'accepted', late: null }]);
+    expect(await pending()).toBe(false);
+  });
+});

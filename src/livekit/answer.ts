@@ -1,0 +1,25 @@
+/** What LiveKit tells about a room, in our words. */
+import type { ListedConnection, ListedRoom } from '../attendance/facts.ts';
+
+/** `phone`: a dial-in. `machine`: an agent, egress, ingress or recorder, which never counts. */
+export type ParticipantKind = 'signed_in' | 'phone' | 'machine' | 'other';
+
+export interface RoomParticipant {
+  /** As LiveKit has it; `identity-form.ts` reads it. */
+  identity: string;
+  kind: ParticipantKind;
+  /** For display only. */
+  displayName: string;
+}
+
+/** One successful listing of a room: who is in it, `ACTIVE`, at `atMs`. */
+export interface RoomListing {
+  /** When it was asked, UTC milliseconds: whoever came while LiveKit was answering was not there before. */
+  atMs: number;
+  roomExisted: boolean;
+  /** The instance that is open, if there is one. */
+  rooms: ListedRoom[];
+  /** `identity` as LiveKit has it. */
+  connections: ListedConnection[];
+  participants: RoomParticipant[];
+}

@@ -1,0 +1,58 @@
+/** LiveKit as it is configured: where it is, and which keys may sign. */
+import { TENANT_NAME } from '../tenant-name.ts';
+
+export interface LiveKitKey {
+  apiKey: string;
+  secret: string;
+  /** The key is one tenant's own: it opens the rooms of no other. */
+  tenantId: string | null;
+}
+
+export interface LiveKitSettings {
+  url: string;
+  /** Signs our calls and tokens. */
+  key: LiveKitKey;
+  /** Each of them may sign a webhook; more than one while rotating. */
+  keys: LiveKitKey[];
+}
+
+interface Variables {
+  readonly LIVEKIT_URL?: string | undefined;
+  readonly LIVEKIT_API_KEY?: string | undefined;
+  readonly LIVEKIT_API_SECRET?: string | undefined;
+  readonly LIVEKIT_KEYS?: string | undefined;
+}
+
+const FORM = 'expected key:secret or key:secret:tenant, several separated by commas';
+
+/** The keys in their order, the one that signs first, and what is wrong with them; no message repeats a secret. */
+export function readLiveKitKeys(given: Variables): { keys: LiveKitKey[]; wrong: string[] } {
+  const keys: LiveKitKey[] = [];
+  const wrong: string[] = [];
+  const { LIVEKIT_API_KEY: apiKey, LIVEKIT_API_SECRET: secret } = given;
+  if (apiKey !== undefined && secret !== undefined) keys.push({ apiKey, secret, tenantId: null });
+  for (const [index, entry] of (given.LIVEKIT_KEYS ?? '').split(',').entries()) {
+    if (entry.trim() === '') continue;
+    const [name, value, tenantId, ...rest] = entry.trim().split(':');
+    if (!name || !value || rest.length > 0) wrong.push(`entry ${index + 1}: ${FORM}`);
+    else if (tenantId !== undefined && !TENANT_NAME.test(tenantId)) {
+      wrong.push(
+        `entry ${index + 1}: "${tenantId}" is not the name of a tenant (1 to 63 of a-z, 0-9, - and _)`,
+      );
+    } else {
+      const known = keys.find((one) => one.apiKey === name);
+      if (known === undefined) keys.push({ apiKey: name, secret: value, tenantId: tenantId ?? null });
+      else if (known.secret !== value)
+        wrong.push(`entry ${index + 1}: ${name} is given twice, with two secrets`);
+      else known.tenantId ??= tenantId ?? null;
+    }
+  }
+  return { keys, wrong };
+}
+
+/** Null: LiveKit is off. */
+export function livekitSettings(given: Variables): LiveKitSettings | null {
+  const { keys } = readLiveKitKeys(given);
+  const [key] = keys;
+  return given.LIVEKIT_URL === undefined || key === undefined ? null : { url: given.LIVEKIT_URL, key, keys };
+}

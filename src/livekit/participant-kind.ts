@@ -1,0 +1,26 @@
+import { type ParticipantInfo, ParticipantInfo_Kind } from '@livekit/protocol';
+import type { ParticipantKind } from './answer.ts';
+
+/**
+ * Who is a machine is told by its kind, a recorder by its permission. A kind that is not known yet may be a human, who
+ * is then asked about in the review queue.
+ */
+export function participantKind({
+  kind,
+  permission,
+}: Pick<ParticipantInfo, 'kind' | 'permission'>): ParticipantKind {
+  if (permission?.recorder) return 'machine';
+  switch (kind) {
+    case ParticipantInfo_Kind.STANDARD:
+      return 'signed_in';
+    case ParticipantInfo_Kind.SIP:
+    case ParticipantInfo_Kind.CONNECTOR:
+      return 'phone';
+    case ParticipantInfo_Kind.INGRESS:
+    case ParticipantInfo_Kind.EGRESS:
+    case ParticipantInfo_Kind.AGENT:
+      return 'machine';
+    default:
+      return 'other';
+  }
+}

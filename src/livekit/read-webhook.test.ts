@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest';
+import { joinedAt, readDelivery } from './read-webhook.ts';
+import { delivery } from './test-webhook.ts';
+
+const NOW_MS = Date.parse('2026-11-21T04:10:00.000Z');
+const read = (what: unknown) => readDelivery(Buffer.from(JSON.stringify(what)), NOW_MS);
+
+/** As livekit-server 1.13.5 sent it, with another password. */
+const REAL = {
+  event: 'participant_left',
+  room: {
+    sid: 'RM_Gj9qG2eruTPQ',
+    name: 'school-quran-1',
+    emptyTimeout: 60,
+    departureTimeout: 5,
+    creationTime: '1795234257',
+    creationTimeMs: '1795234257930',
+    turnPassword: 'a-password',
+    enabledCodecs: [{ mime: 'audio/opus' }],
+  },
+  participant: {
+    sid: 'PA_Tarzz5y36Pg8',
+    identity: 'ana',
+    state: 'DISCONNECTED',
+    joinedAt: '1795234257',
+    joinedAtMs: '1795234257930',
+    name: 'ANA',
+    version: 3,
+    permission: { canSubscribe: true, canPublish: true, canPublishData: true },
+    disconnectReason: 'CLIENT_INITIATED',
+    clientProtocol: 2,
+    capabilities: ['CAP_PACKET_TRAILER', 'CAP_COMPRESSION_DEFLATE_RAW'],
+  },
+  id: 'EV_MnuMsTefynHM',
+  createdAt: '1795234260',
+};
+
+test('a delivery of a real server is read', () => {
+  expect(readDelivery(Buffer.from(JSON.stringify(REAL)), 1_795_234_261_000)).toMatchObject({
+    kind: 'evidence',
+    eventId: 'EV_MnuMsTefynHM',
+    event: 'participant_left',
+    roomName: 'school-quran-1',
+    evidence: {
+      kind: 'left',
+      atMs: 1_795_234_260_000,
+      joinedAtMs: 1_795_234_257_930,
+      connection: 'PA_Tarzz5y36Pg8',
+      room: 'RM_Gj9qG2eruTPQ',
+      reason: 'CLIENT_INITIATED',
+      participant: { identity: 'ana', kind: 'signed_in', displayName: 'ANA' },
+    },
+  });
+});
+
+test('the password of the room is not kept, and everything else is', () => {
+  const { raw } = read(REAL);
+  expect(JSON.parse(raw)).toEqual({ ...REAL, room: { ...REAL.room, turnPassword: '' } });
+});
+
+describe('when somebody joined', () => {
+  test.for([
+    ['joinedAtMs', { joinedAt: 5n, joinedAtMs: 5_250n }, 5_250],
+    ['joinedAt, in seconds, where that is all', { joinedAt: 5n, joinedAtMs: 0n }, 5_000],
+    ['not known', { joinedAt: 0n, joinedAtMs: 0n }, null],
+  ] as const)('is %s', ([, given, expected]) => {
+    expect(joinedAt(given)).toBe(expected);
+  });
+
+  test('is createdAt where the participant does not say', () => {
+    const participant = { joinedAt: '0', joinedAtMs: '0' };
+    const told = { room: 'r', sid: 'PA', atMs: NOW_MS - 5_000, participant };
+    expect(read(delivery('participant_joined', told))).toMatchObject({ evidence: { atMs: NOW_MS - 5_000 } });
+  });
+});
+
+describe('a time is possible', () => {
+  const closedAt = (ms: number) =>
+    read(delivery('room_finished', { room: 'r', atMs: ms, more: { createdAt: String(ms) } })).kind;
+  test.for([
+    ['until five minutes ahead of our clock', NOW_MS + 300_000, 'evidence'],
+    ['not later', NOW_MS + 301_000, 'unusable'],
+    ["since LiveKit's first year", Date.UTC(2021, 0, 1), 'evidence'],
+    ['not before', Date.UTC(2021, 0, 1) - 1_000, 'unusable'],
+  ] as const)('%s', ([, ms, kind]) => {
+    expect(closedAt(ms)).toBe(kind);
+  });
+});
+
+test('a delivery without an id is known by its hash: sent again it is the same', () => {
+  const nameless = { ...delivery('room_started', { room: 'r', atMs: NOW_MS }), id: '' };
+  expect(read(nameless).eventId).toMatch(/^sha256:[0-9a-f]{64}$/);
+  expect(read(nameless).eventId).toBe(read(nameless).eventId);
+});
+
+test('why somebody left is told in the words of LiveKit, and nothing where it does not know', () => {
+  const reasonOf = (disconnectReason: unknown) => {
+    const told = { room: 'r', sid: 'PA', atMs: NOW_MS, participant: { disconnectReason } };
+    const found = read(delivery('participant_left', told));
+    return found.kind === 'evidence' ? found.evidence.reason : found.kind;
+  };
+  expect(reasonOf('PARTICIPANT_REMOVED')).toBe('PARTICIPANT_REMOVED');
+  expect(reasonOf('UNKNOWN_REASON')).toBeUndefined();
+});

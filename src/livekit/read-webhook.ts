@@ -1,0 +1,166 @@
+/** One delivery of LiveKit, read into our words. What cannot be used says why; nothing is thrown. */
+import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import { DisconnectReason, type ParticipantInfo, type Room, WebhookEvent } from '@livekit/protocol';
+import type { EventKind } from '../attendance/facts.ts';
+import type { RoomParticipant } from './answer.ts';
+import { participantKind } from './participant-kind.ts';
+
+/** What every delivery has, whatever it says. */
+export interface Received {
+  /** LiveKit's id of the event, the same in every repetition; of a delivery without one, its hash. */
+  eventId: string;
+  /** LiveKit's name of it, where it has one. */
+  event: string | null;
+  roomName: string | null;
+  /** As it came, as text, but for the room's TURN password, which is nobody's business. */
+  raw: string;
+  /** Of the whole. */
+  rawHash: string;
+}
+
+/** Evidence of presence, not yet of a class. */
+export interface RoomEvidence {
+  kind: EventKind;
+  atMs: number;
+  joinedAtMs?: number;
+  /** Participant sid. */
+  connection?: string;
+  /** Room sid: one instance of the room. */
+  room?: string;
+  reason?: string;
+  participant?: RoomParticipant;
+}
+
+export type Delivery =
+  | (Received & { kind: 'evidence'; roomName: string; evidence: RoomEvidence })
+  /** It says nothing about presence, or is of a kind that is not known yet. */
+  | (Received & { kind: 'other' })
+  | (Received & { kind: 'unusable'; reason: string });
+
+/** Product §6: 64 KiB for webhooks; the longest that LiveKit sends is a few. */
+const MOST_BYTES = 64 * 1024;
+/** What lies further ahead has not happened. */
+const FUTURE_TOLERANCE_MS = 5 * 60_000;
+/** LiveKit's first release. */
+const EARLIEST_MS = Date.UTC(2021, 0, 1);
+
+const KINDS: Readonly<Record<string, EventKind>> = {
+  participant_joined: 'joined',
+  participant_left: 'left',
+  participant_connection_aborted: 'aborted',
+  room_started: 'room_opened',
+  room_finished: 'room_closed',
+};
+
+/** @param receivedMs UTC milliseconds, by our clock */
+export function readDelivery(body: Buffer, receivedMs: number): Delivery {
+  const rawHash = createHash('sha256').update(body).digest('hex');
+  const received: Received = {
+    eventId: `sha256:${rawHash}`,
+    event: null,
+    roomName: null,
+    raw: textOf(body),
+    rawHash,
+  };
+  const unusable = (reason: string): Delivery => ({ ...received, kind: 'unusable', reason });
+  if (body.length > MOST_BYTES)
+    return unusable(`it has ${body.length} bytes; at most ${MOST_BYTES} are read`);
+  let webhook: WebhookEvent;
+  try {
+    webhook = WebhookEvent.fromJson(JSON.parse(received.raw), { ignoreUnknownFields: true });
+  } catch (error) {
+    return unusable(`it is not a webhook event: ${reasonOf(error)}`);
+  }
+  if (isName(webhook.id)) received.eventId = webhook.id;
+  if (isName(webhook.event)) received.event = webhook.event;
+  if (isName(webhook.room?.name)) received.roomName = webhook.room.name;
+  const kind = KINDS[webhook.event];
+  if (kind === undefined) return { ...received, kind: 'other' };
+  const { roomName } = received;
+  if (roomName === null) return unusable('it names no room');
+  const evidence = read(kind, webhook, receivedMs);
+  return typeof evidence === 'string'
+    ? unusable(evidence)
+    : { ...received, kind: 'evidence', roomName, evidence };
+}
+
+/** The evidence, or why there is none. */
+function read(kind: EventKind, webhook: WebhookEvent, receivedMs: number): RoomEvidence | string {
+  const { room, participant } = webhook;
+  const isPossible = (ms: number): boolean => ms >= EARLIEST_MS && ms <= receivedMs + FUTURE_TOLERANCE_MS;
+  const createdMs = msOf(webhook.createdAt);
+  const ofRoom = isName(room?.sid) ? { room: room.sid } : {};
+  if (kind === 'room_opened' || kind === 'room_closed') {
+    if (!isPossible(createdMs)) return `createdAt ${webhook.createdAt} is not a possible time`;
+    return { kind, atMs: kind === 'room_opened' ? openedAt(room, createdMs) : createdMs, ...ofRoom };
+  }
+  if (participant === undefined || !isName(participant.sid) || !isName(participant.identity)) {
+    return 'it names no participant';
+  }
+  const joinedMs = joinedAt(participant);
+  const known = joinedMs !== null && isPossible(joinedMs) ? joinedMs : null;
+  const atMs = kind === 'joined' ? (known ?? createdMs) : createdMs;
+  if (!isPossible(atMs))
+    return `createdAt ${webhook.createdAt} and joinedAt ${joinedMs} are not possible times`;
+  return {
+    kind,
+    atMs,
+    ...(known === null ? {} : { joinedAtMs: known }),
+    connection: participant.sid,
+    ...ofRoom,
+    ...(kind === 'joined' ? {} : reasonFor(participant)),
+    participant: {
+      identity: participant.identity,
+      kind: participantKind(participant),
+      displayName: isName(participant.name) ? participant.name : participant.identity,
+    },
+  };
+}
+
+/** The room may have been made a moment before LiveKit says so. */
+function openedAt(room: Room | undefined, createdMs: number): number {
+  const madeMs = Number(room?.creationTimeMs ?? 0n);
+  return madeMs > createdMs - 60_000 && madeMs <= createdMs + 60_000 ? madeMs : createdMs;
+}
+
+/** `joinedAtMs`, else `joinedAt`, which is in seconds; null where neither is given. */
+export function joinedAt({
+  joinedAt: seconds,
+  joinedAtMs,
+}: Pick<ParticipantInfo, 'joinedAt' | 'joinedAtMs'>): number | null {
+  if (joinedAtMs > 0n) return Number(joinedAtMs);
+  return seconds > 0n ? msOf(seconds) : null;
+}
+
+function reasonFor({ disconnectReason }: ParticipantInfo): { reason?: string } {
+  const reason = DisconnectReason[disconnectReason];
+  return reason === undefined || disconnectReason === DisconnectReason.UNKNOWN_REASON ? {} : { reason };
+}
+
+const SECONDS_END = 100_000_000_000n;
+
+/** LiveKit writes seconds. What would be far beyond the year 5000 in seconds is in milliseconds. */
+function msOf(time: bigint): number {
+  return Number(time >= SECONDS_END ? time : time * 1_000n);
+}
+
+const TURN_PASSWORD = /("turnPassword"\s*:\s*)"[^"]*"/;
+
+/** Short, and nothing in it that PostgreSQL cannot store. */
+function isName(text: string | undefined): text is string {
+  return (
+    text !== undefined && text !== '' && text.length <= 500 && !text.includes('\0') && text.isWellFormed()
+  );
+}
+
+function textOf(body: Buffer): string {
+  const kept = body.subarray(0, MOST_BYTES);
+  const isText = isUtf8(body) && !body.includes(0);
+  if (!isText || kept.length < body.length) return `base64:${kept.toString('base64')}`;
+  return body.toString('utf8').replace(TURN_PASSWORD, '$1""');
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message.slice(0, 200) : String(error);
+}
