@@ -4,8 +4,8 @@ export default defineConfig({
   test: {
     // Threads crash the Temporal worker.
     pool: 'forks',
-    // Most of them wait for real servers.
-    maxWorkers: 2,
+    // More than a small machine has cores: most of them wait for real servers.
+    maxWorkers: 3,
     globalSetup: ['src/local/test-setup.ts'],
     // Real servers on two cores: a limit that only something stuck can reach.
     testTimeout: 60_000,

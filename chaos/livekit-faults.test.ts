@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Participants } from '../src/simulators/livekit/participants.ts';
 import { evidenceOf } from './evidence.ts';
 import { pollsOf, runsOf } from './history.ts';
-import { type AttendanceRecord, recordsOf, untilSettled } from './lesson.ts';
+import { type AttendanceRecord, classOf, recordsOf, untilSettled } from './lesson.ts';
 import {
   at,
   type LiveKitStack,
@@ -15,6 +15,7 @@ import {
   type Truth,
   VERIFY_SECONDS,
 } from './livekit-stack.ts';
+import { until } from './test-rollcall.ts';
 
 const PATIENCE = 200_000;
 
@@ -87,10 +88,10 @@ describe.concurrent('on a LiveKit that works', () => {
     const lesson = await scheduleLive(stack, { seconds: 30 });
     const { comes, truth } = keeper(stack, lesson);
     const [first = '', second = ''] = lesson.students;
-    await at(lesson, -1);
+    await at(lesson, -4);
     const teacher = await comes(lesson.teacher);
     const student = await comes(first);
-    await at(lesson, 20);
+    await at(lesson, 12);
     await student.leaves();
     await at(lesson, 31);
     await teacher.leaves();
@@ -113,7 +114,7 @@ describe.concurrent('on a LiveKit that works', () => {
     const lesson = await scheduleLive(stack, { seconds: 30, students: 1 });
     const { comes, truth } = keeper(stack, lesson);
     const [student = ''] = lesson.students;
-    await at(lesson, -1);
+    await at(lesson, -4);
     const teacher = await comes(lesson.teacher);
     await (async () => {
       const once = await comes(student);
@@ -134,7 +135,7 @@ describe.concurrent('on a LiveKit that works', () => {
     const lesson = await scheduleLive(stack, { seconds: 30, students: 1 });
     const { comes, truth } = keeper(stack, lesson);
     const [student = ''] = lesson.students;
-    await at(lesson, -1);
+    await at(lesson, -4);
     const teacher = await comes(lesson.teacher);
     const web = await comes(student, 'web');
     await at(lesson, 8);
@@ -155,7 +156,7 @@ describe.concurrent('on a LiveKit that works', () => {
   }, async () => {
     const lesson = await scheduleLive(stack, { seconds: 50, students: 1 });
     const { comes, truth } = keeper(stack, lesson);
-    await at(lesson, -1);
+    await at(lesson, -4);
     const teacher = await comes(lesson.teacher);
     const student = await comes(lesson.students[0] ?? '');
     await at(lesson, 15);
@@ -169,7 +170,7 @@ describe.concurrent('on a LiveKit that works', () => {
   test('who is removed is gone from then on', { timeout: PATIENCE }, async () => {
     const lesson = await scheduleLive(stack, { seconds: 30, students: 1 });
     const { comes, truth } = keeper(stack, lesson);
-    await at(lesson, -1);
+    await at(lesson, -4);
     const teacher = await comes(lesson.teacher);
     const student = await comes(lesson.students[0] ?? '');
     await at(lesson, 12);
@@ -186,7 +187,7 @@ describe.concurrent('on a LiveKit that works', () => {
   test('a room that is deleted throws everybody out', { timeout: PATIENCE }, async () => {
     const lesson = await scheduleLive(stack, { seconds: 30, students: 1 });
     const { comes, truth } = keeper(stack, lesson);
-    await at(lesson, -1);
+    await at(lesson, -4);
     const teacher = await comes(lesson.teacher);
     const student = await comes(lesson.students[0] ?? '');
     await at(lesson, 15);
@@ -203,7 +204,15 @@ describe.concurrent('on a LiveKit that works', () => {
     const lesson = await scheduleLive(stack, { seconds: 60, students: 1 });
     await at(lesson, 0);
     const people = await stack.join(lesson, lesson.teacher);
-    await stack.rollcall.call('POST', `/api/classes/${lesson.id}/cancel`, { reason: 'The teacher is ill.' });
+    const cancelled = await stack.rollcall.call('POST', `/api/classes/${lesson.id}/cancel`, {
+      reason: 'The teacher is ill.',
+    });
+    expect([cancelled.status, cancelled.body]).toMatchObject([200, { status: 'cancelled' }]);
+    await until('the end of the workflow', async () => {
+      const { settled_at: settled, capture_problem: problem } = await classOf(stack.rollcall, lesson);
+      expect(problem).toBeNull();
+      return settled;
+    });
     expect((await people.all[0]?.closed)?.reason).toMatch(/ROOM_DELETED/);
   });
 });
@@ -217,7 +226,7 @@ describe.concurrent('when a part is away', () => {
     const lesson = await scheduleLive(stack, { seconds: 60, students: 1 });
     const { comes, truth } = keeper(stack, lesson);
     const [student = ''] = lesson.students;
-    await at(lesson, -1);
+    await at(lesson, -4);
     const first = [await comes(lesson.teacher), await comes(student)];
     await at(lesson, 25);
     await stack.killLivekit();
@@ -244,7 +253,7 @@ describe.concurrent('when a part is away', () => {
       const lesson = await scheduleLive(stack, { seconds: seconds + 30, students: 2 });
       const { comes, truth } = keeper(stack, lesson);
       const [early = '', late = ''] = lesson.students;
-      await at(lesson, -1);
+      await at(lesson, -4);
       const teacher = await comes(lesson.teacher);
       const leaving = await comes(early);
       await at(lesson, 5);
@@ -273,7 +282,7 @@ describe.concurrent('when a part is away', () => {
     stack.door.slow(3_000);
     const lesson = await scheduleLive(stack, { seconds: 30, students: 1 });
     const { comes, truth } = keeper(stack, lesson);
-    await at(lesson, -1);
+    await at(lesson, -4);
     const teacher = await comes(lesson.teacher);
     const student = await comes(lesson.students[0] ?? '');
     await at(lesson, 20);

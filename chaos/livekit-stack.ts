@@ -6,6 +6,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ParticipantInfo_State } from '@livekit/protocol';
 import { RoomServiceClient } from 'livekit-server-sdk';
 import { inject } from 'vitest';
 import { signToken } from '../src/cli/token.ts';
@@ -58,10 +59,11 @@ export async function startLiveKitStack(): Promise<LiveKitStack> {
     ROLLCALL_GRACE_SECONDS: '3',
     ROLLCALL_RETRY_FOR_SECONDS: '8',
   });
+  const client = new RoomServiceClient(livekit.url, KEY.apiKey, KEY.apiSecret);
   const joined: Participants[] = [];
   return {
     rollcall,
-    rooms: new RoomServiceClient(livekit.url, KEY.apiKey, KEY.apiSecret),
+    rooms: client,
     door,
     async killLivekit() {
       process.kill(livekit.pid, 'SIGKILL');
@@ -83,6 +85,12 @@ export async function startLiveKitStack(): Promise<LiveKitStack> {
         throw new Error(`joining answered ${answer.status}: ${JSON.stringify(answer.body)}`);
       const participants = await joinRooms({ url: answer.body.url, tokens: [answer.body.token] });
       joined.push(participants);
+      // A client takes itself for joined a moment before LiveKit does.
+      await until(`LiveKit to list ${email}`, async () => {
+        const listed = await client.listParticipants(lesson.room);
+        const sids = new Set(participants.all.map(({ sid }) => sid));
+        return listed.some(({ sid, state }) => sids.has(sid) && state === ParticipantInfo_State.ACTIVE);
+      });
       return participants;
     },
     async stop() {
@@ -98,7 +106,7 @@ export async function startLiveKitStack(): Promise<LiveKitStack> {
 /** A class on LiveKit that begins in some seconds, when its room is there. */
 export async function scheduleLive(
   { rollcall }: LiveKitStack,
-  { startsIn = 5, seconds, students = 2 }: { startsIn?: number; seconds: number; students?: number },
+  { startsIn = 9, seconds, students = 2 }: { startsIn?: number; seconds: number; students?: number },
 ): Promise<LiveLesson> {
   const mark = randomBytes(4).toString('hex');
   const request = {

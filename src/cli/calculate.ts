@@ -90,7 +90,7 @@ async function calculateAll(
     listClassIds(tx, tenantId, { sessionType: type, fromMs, untilMs: nowMs }),
   );
   const report = showProgress();
-  const step = `Calculating ${ids.length} classes of ${tenantId}`;
+  const step = `Calculating ${ids.length === 1 ? '1 class' : `${ids.length} classes`} of ${tenantId}`;
   const outcomes = new Map<string, Outcome>();
   report({ kind: 'begin', step });
   await atOnce(ids, AT_ONCE, async (id) => {

@@ -1,57 +1,16 @@
-/** One class on one screen: lines that are cut to the terminal, so that nothing scrolls away. */
+/** What an operator sees of one class, as lines. */
 import { clock } from '../attendance/words.ts';
 import type { ClassLook } from './class-look.ts';
+import { columns, fitScreen, type Section, type Size } from './fit-screen.ts';
 import { printable } from './printable.ts';
 import type { WorkflowState } from './workflow-state.ts';
 
 export type Screen = ClassLook & { workflow: WorkflowState };
 
-/** Of a terminal. */
-export interface Size {
-  rows: number;
-  columns: number;
-}
-
-interface Section {
-  title: string;
-  lines: string[];
-  /** Where there is no room for all: who is who at the top, what happened last at the bottom. */
-  keep: 'first' | 'last';
-}
-
 /** @param size null: everything, however long */
 export function classScreen(screen: Screen, size: Size | null): string[] {
-  const head = headLines(screen).map(printable);
-  const sections = sectionsOf(screen).filter(({ lines }) => lines.length > 0);
-  // One line is left for the cursor.
-  const rows = size === null ? Number.POSITIVE_INFINITY : size.rows - 1;
-  const most = fairShare(
-    sections.map(({ lines }) => lines.length),
-    rows - head.length - sections.length,
-  );
-  const lines = [...head, ...sections.flatMap((section) => cutTo(section, most))];
-  return size === null ? lines : lines.slice(0, Math.max(0, rows)).map((line) => cutLine(line, size.columns));
+  return fitScreen(headLines(screen).map(printable), sectionsOf(screen), size);
 }
-
-/** How many lines each may have so that all together have at most `room`: the short ones leave theirs to the long ones. */
-function fairShare(lengths: readonly number[], room: number): number {
-  const longest = Math.max(0, ...lengths);
-  for (let most = longest; most > 0; most--) {
-    if (lengths.reduce((sum, length) => sum + Math.min(length, most), 0) <= room) return most;
-  }
-  return 0;
-}
-
-function cutTo({ title, lines, keep }: Section, most: number): string[] {
-  if (lines.length <= most) return [title, ...lines];
-  const kept = keep === 'first' ? lines.slice(0, most) : lines.slice(lines.length - most);
-  return [`${title} (the ${keep} ${most} of ${lines.length})`, ...kept];
-}
-
-const cutLine = (line: string, columns: number): string => {
-  const letters = [...line];
-  return letters.length <= columns ? line : `${letters.slice(0, Math.max(0, columns - 1)).join('')}…`;
-};
 
 function headLines(screen: Screen): string[] {
   const { class: lesson, tenant, at, workflow } = screen;
@@ -116,9 +75,7 @@ function peopleLines({ people }: Screen, time: (at: string) => string): string[]
       one.first_join === null
         ? '-'
         : `${time(one.first_join)}–${one.last_leave === null ? 'now' : time(one.last_leave)}`,
-      one.flags.join(' ') || '-',
-      // Its first sentence says of the lesson what is written above.
-      one.explanation.replace(/^The lesson on .*? UTC \([^)]*\)\. /, ''),
+      one.flags.join(' '),
     ]),
   );
 }
@@ -131,6 +88,17 @@ function sectionsOf(screen: Screen): Section[] {
       title: `Presence${calculation ? ` by calculation ${calculation.version} of ${dateAndTime(calculation.calculated_at)}` : ' as it is now, not calculated yet'}`,
       keep: 'first',
       lines: peopleLines(screen, time),
+    },
+    {
+      title: 'Why',
+      keep: 'first',
+      // The first sentence says of the lesson what is written above.
+      lines: columns(
+        screen.people.map(({ who, explanation }) => [
+          who,
+          explanation.replace(/^The lesson on .*? UTC \([^)]*\)\. /, ''),
+        ]),
+      ),
     },
     {
       title: `Connections: ${screen.connections.length}`,
@@ -180,18 +148,4 @@ const dateAndTime = (at: string): string => `${at.slice(0, 19).replace('T', ' ')
 function timeOn(start: string): (at: string) => string {
   const dayOfMs = Date.parse(start);
   return (at) => clock(Date.parse(at), dayOfMs);
-}
-
-/** Cells under each other, indented; the last of a row is as long as it is. */
-function columns(rows: readonly string[][]): string[] {
-  const cells = rows.map((row) => row.map(printable));
-  const widths: number[] = [];
-  for (const row of cells) {
-    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
-  }
-  const last = widths.length - 1;
-  return cells.map((row) => {
-    const padded = row.map((cell, index) => (index === last ? cell : cell.padEnd(widths[index] ?? 0)));
-    return `  ${padded.join('  ')}`.trimEnd();
-  });
 }

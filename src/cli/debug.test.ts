@@ -183,7 +183,7 @@ describe('what Temporal tells of the workflow', () => {
     return out.split('\n').find((line) => line.startsWith('Workflow: ')) ?? out;
   };
 
-  test('that it has none, that nobody answers for it, and what it does', async () => {
+  test('that it has none, that nobody answers for it, and what it does', { timeout: 120_000 }, async () => {
     expect(await workflow()).toBe('Workflow: Temporal has none: it was not started yet, or ended long ago');
     const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = temporal;
     const workflows = createClassWorkflows({ address, namespace });

@@ -6,6 +6,7 @@ import { type Report, showProgress } from '../local/progress.ts';
 import { loggable } from '../loggable.ts';
 import { calculateOne } from './calculate-one.ts';
 import { openTheDatabase } from './open-database.ts';
+import { printable } from './printable.ts';
 import { type Replayed, replayFile } from './replay-file.ts';
 
 export function addReplayWebhooks(program: Command): void {
@@ -31,7 +32,7 @@ async function replay(file: string, options: { json?: boolean }): Promise<void> 
     const step = `Replaying ${file}`;
     report({ kind: 'begin', step });
     replayed = await replayFile(db, file, {
-      onWrong: (line, reason) => report({ kind: 'notice', text: `line ${line}: ${reason}` }),
+      onWrong: (line, reason) => report({ kind: 'notice', text: printable(`line ${line}: ${reason}`) }),
       onStored: ({ lines, bytes: read }) =>
         report({ kind: 'advance', step, detail: `${lines} lines, ${Math.floor((read / bytes) * 100)} %` }),
     });

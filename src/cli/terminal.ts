@@ -1,4 +1,4 @@
-import type { Size } from './class-screen.ts';
+import type { Size } from './fit-screen.ts';
 
 export interface Terminal {
   /** Draws over what was there; the lines must fit. */

@@ -1,4 +1,10 @@
-import { Client, Connection, isGrpcDeadlineError, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  isGrpcCancelledError,
+  isGrpcDeadlineError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import type { SessionStatus } from '../../workflows/messages.ts';
 import type { Config } from '../config.ts';
 import type { ClassRef } from '../db/client.ts';
@@ -70,7 +76,9 @@ export async function createWorkflowLook(): Promise<WorkflowLook> {
 }
 
 function reasonOf(error: unknown): string {
-  if (isGrpcDeadlineError(error)) return `no answer within ${PATIENCE_MS / 1_000} s`;
+  // Which of the two it is depends on who notices first that the time is over: the client or the connection.
+  if (isGrpcDeadlineError(error) || isGrpcCancelledError(error))
+    return `no answer within ${PATIENCE_MS / 1_000} s`;
   if (!(error instanceof Error)) return String(error);
   // What Temporal's client throws says what it did; its cause says why that failed.
   return error.cause instanceof Error ? error.cause.message : error.message;

@@ -157,7 +157,7 @@ test('in a thousand orders of one lively class, cut into batches and with repeti
     fc.asyncProperty(
       fc.shuffledSubarray(told, { minLength: told.length }),
       fc.array(fc.nat(told.length - 1), { maxLength: 8 }),
-      fc.integer({ min: 4, max: 25 }),
+      fc.integer({ min: 9, max: 30 }),
       async (order, again, size) => {
         await owner.unsafe('alter table events disable trigger append_only');
         await owner`delete from events where class_id = ${classId}`;

@@ -54,5 +54,7 @@ const livekit = useFakeLiveKit();
 test('one LiveKit is never asked more than eight things at once', async () => {
   const rooms = createLiveKitRooms({ settings: livekit().settings, now: Date.now });
   await Promise.all(Array.from({ length: 40 }, (_, n) => rooms.create(`room ${n}`, { keepForSeconds: 60 })));
-  expect([livekit().calls.length, livekit().mostAtOnce]).toEqual([40, 8]);
+  expect(livekit().calls).toHaveLength(40);
+  expect(livekit().mostAtOnce).toBeGreaterThan(1);
+  expect(livekit().mostAtOnce).toBeLessThanOrEqual(8);
 });
