@@ -1,17 +1,6 @@
 #!/usr/bin/env node
 /** The command line. Exit status 0: done, 1: failed, 2: used wrongly. */
 import { Command, CommanderError } from 'commander';
-import { addCalculate } from './calculate.ts';
-import { addClean } from './clean.ts';
-import { addDebug } from './debug.ts';
-import { addDemo } from './demo.ts';
-import { addMeetCheck } from './meet-check.ts';
-import { addMigrate } from './migrate.ts';
-import { addReplayWebhooks } from './replay-webhooks.ts';
-import { addStart } from './start.ts';
-import { addTenant } from './tenant.ts';
-import { addToken } from './token.ts';
-import { addVerifyLiveKit } from './verify-livekit.ts';
 import { WrongUsage } from './wrong-usage.ts';
 
 const program = new Command('rollcall')
@@ -20,11 +9,23 @@ const program = new Command('rollcall')
   )
   .exitOverride()
   .configureHelp({ sortSubcommands: true });
-const commands = [
-  ...[addDemo, addStart, addMigrate, addMeetCheck, addTenant, addToken],
-  ...[addCalculate, addVerifyLiveKit, addDebug, addReplayWebhooks, addClean],
-];
-for (const add of commands) add(program);
+/** Each is loaded when it is wanted: what the others need takes half a second. */
+const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
+  demo: async () => (await import('./demo.ts')).addDemo,
+  start: async () => (await import('./start.ts')).addStart,
+  migrate: async () => (await import('./migrate.ts')).addMigrate,
+  'meet-check': async () => (await import('./meet-check.ts')).addMeetCheck,
+  tenant: async () => (await import('./tenant.ts')).addTenant,
+  token: async () => (await import('./token.ts')).addToken,
+  calculate: async () => (await import('./calculate.ts')).addCalculate,
+  'verify-livekit': async () => (await import('./verify-livekit.ts')).addVerifyLiveKit,
+  debug: async () => (await import('./debug.ts')).addDebug,
+  'replay-webhooks': async () => (await import('./replay-webhooks.ts')).addReplayWebhooks,
+  clean: async () => (await import('./clean.ts')).addClean,
+};
+const wanted = process.argv[2] ?? '';
+const loads = Object.entries(COMMANDS).filter(([name]) => name === wanted);
+for (const [, load] of loads.length > 0 ? loads : Object.entries(COMMANDS)) (await load())(program);
 
 try {
   await program.parseAsync();
