@@ -27,12 +27,26 @@ export interface TestTime extends TestDatabase {
   stop(): Promise<void>;
 }
 
+const START_ATTEMPTS = 3;
+
+/** The SDK gives the server 5 s to come up and cannot be told otherwise; Java on a busy machine takes longer at times. */
+async function createEnvironment(path: string): Promise<TestWorkflowEnvironment> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await TestWorkflowEnvironment.createTimeSkipping({
+        server: { executable: { type: 'existing-path', path } },
+      });
+    } catch (error) {
+      const slow = error instanceof Error && error.message.includes('did not start within');
+      if (!slow || attempt === START_ATTEMPTS) throw error;
+    }
+  }
+}
+
 export async function startTestTime(): Promise<TestTime> {
   logRuntimeTo(pino({ level: 'warn' }));
   const database = await createTestDatabase();
-  const env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path: await findTestServer({ report: plainReport() }) } },
-  });
+  const env = await createEnvironment(await findTestServer({ report: plainReport() }));
   await env.connection.operatorService.addSearchAttributes({
     namespace: 'default',
     searchAttributes: attributesToAdd,
