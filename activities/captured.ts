@@ -1,8 +1,8 @@
 /** What one fetch came to, in the same words for every provider. */
 import { type ClassRef, inTenant } from '../src/db/client.ts';
 import { storeFailedFetch } from '../src/ingest/store-failed-fetch.ts';
+import type { ProviderFault } from '../src/provider-fault.ts';
 import type { ActivityDeps } from './index.ts';
-import type { ProviderFault } from './provider-retry.ts';
 
 /** Who is in the call now, or everybody who ever was. LiveKit tells the first only, whatever is asked. */
 export type Scope = 'present' | 'all';

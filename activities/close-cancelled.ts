@@ -3,8 +3,7 @@ import { and, eq } from 'drizzle-orm';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
 import { type ClassRow, readClass, type SessionRow } from '../src/db/plans.ts';
 import { classes, sessions } from '../src/db/schema.ts';
-import { LiveKitFault } from '../src/livekit/fault.ts';
-import { MeetFault } from '../src/meet/fault.ts';
+import { ProviderFault } from '../src/provider-fault.ts';
 import { readErrand } from './capture-from-meet.ts';
 import type { ActivityDeps } from './index.ts';
 import { livekitRooms } from './livekit-rooms.ts';
@@ -44,7 +43,7 @@ async function sendHome(
   try {
     await closeFor(deps, ref, row, session);
   } catch (error) {
-    if (!(error instanceof MeetFault || error instanceof LiveKitFault)) throw error;
+    if (!(error instanceof ProviderFault)) throw error;
     await inTenant(deps.db, ref.tenantId, (tx) => noteProblem(tx, ref, error, deps.now()));
     const { attempt } = activityInfo();
     const retry = attempt < TRIES ? retryOf(error, attempt, deps.now(), Number.POSITIVE_INFINITY) : null;

@@ -1,7 +1,7 @@
 import { and, eq } from 'drizzle-orm';
 import type { ClassRef, Tx } from '../src/db/client.ts';
 import { classes } from '../src/db/schema.ts';
-import type { ProviderFault } from './provider-retry.ts';
+import type { ProviderFault } from '../src/provider-fault.ts';
 
 /** Puts the problem on the class, or takes it off. What stays the same keeps its date. */
 export async function noteProblem(

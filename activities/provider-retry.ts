@@ -1,13 +1,9 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import type { LiveKitFault } from '../src/livekit/fault.ts';
-import { MeetFault } from '../src/meet/fault.ts';
-
-/** A provider refused, was away or answered nonsense. */
-export type ProviderFault = MeetFault | LiveKitFault;
+import type { ProviderFault } from '../src/provider-fault.ts';
 
 /** What may be said of a fault in a history: its message names people or rooms, and is on the class. */
 export const speechOf = (fault: ProviderFault): { message: string; type: string } => ({
-  message: `${fault instanceof MeetFault ? 'Google Meet' : 'LiveKit'}: ${fault.code}`,
+  message: `${fault.provider}: ${fault.code}`,
   type: fault.code,
 });
 

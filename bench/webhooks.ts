@@ -6,16 +6,16 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import Table from 'cli-table3';
 import { type Command, InvalidArgumentError } from 'commander';
 import { createApi } from '../src/cli/demo-api.ts';
 import { freePort } from '../src/local/free-port.ts';
 import { createProcesses } from '../src/local/processes.ts';
 import type { LocalRollcall } from '../src/local/rollcall.ts';
 import { type Load, load } from './http-load.ts';
-import { describeMachine, type Machine, machineLine } from './machine.ts';
+import { describeMachine } from './machine.ts';
 import { percentile } from './percentiles.ts';
 import { type BenchRoom, signedDeliveries } from './signed-deliveries.ts';
+import { FIGURES, missed, type Overload, type Report, round, webhooksText } from './webhooks-report.ts';
 import { withRollcall } from './with-rollcall.ts';
 
 const PATH = '/webhooks/livekit';
@@ -24,7 +24,6 @@ const KEY = { apiKey: 'APIofTheBench', secret: 'a-secret-of-the-bench-of-more-th
 const ROOMS = 1_000;
 /** LiveKit keeps one request in flight for each room. */
 const CONNECTIONS = { closed: 100, open: 512 };
-const FIGURES = { ratio: 1, goodput: 0.9, refusedWithinMs: 50, memory: 1.2, drainedWithinMs: 10_000 };
 
 interface Options {
   pairs: number;
@@ -54,35 +53,6 @@ export function addWebhooks(program: Command): void {
     .action(webhooks);
 }
 
-interface Overload {
-  times: number;
-  offered_per_second: number;
-  goodput_per_second: number;
-  goodput: number;
-  refused: number;
-  refused_without_retry_after: number;
-  refused_p99_ms: number;
-  other_answers: number;
-  unanswered: number;
-  memory_before_mib: number;
-  memory_most_mib: number;
-  drained_ms: number;
-}
-
-interface Report extends Machine {
-  bench: 'webhooks';
-  pairs: { ours_per_second: number; bare_per_second: number; ratio: number }[];
-  ratio: { median: number; least: number; most: number };
-  half: {
-    per_second: number;
-    ours_p50_ms: number;
-    ours_p99_ms: number;
-    bare_p50_ms: number;
-    bare_p99_ms: number;
-  };
-  overload: Overload[];
-}
-
 async function webhooks(options: Options): Promise<void> {
   const withinMs = (options.pairs * 2 + 8) * options.seconds * 1_000 + options.overload * 3_000 + 120_000;
   const env = {
@@ -91,7 +61,7 @@ async function webhooks(options: Options): Promise<void> {
     LIVEKIT_API_SECRET: KEY.secret,
   };
   const report = await withRollcall(withinMs, (rollcall, signal) => measure(rollcall, options, signal), env);
-  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : text(report));
+  process.stdout.write(options.json ? `${JSON.stringify(report, null, 2)}\n` : webhooksText(report));
   for (const what of missed(report)) {
     process.stderr.write(`missed: ${what}\n`);
     process.exitCode = 1;
@@ -294,59 +264,3 @@ const latencies = ({ answers }: Load) => {
   const good = answers.filter(({ status }) => status === 200).map(({ doneMs, dueMs }) => doneMs - dueMs);
   return (share: number): number => round(percentile(good, share));
 };
-
-const round = (value: number): number => Number(value.toFixed(2));
-
-function text(report: Report): string {
-  const { ratio, half, overload } = report;
-  const table = new Table({
-    head: ['times', 'offered/s', 'good/s', 'share', '503', '503 p99 ms', 'MiB', 'drained ms'],
-    style: { head: [] },
-  });
-  for (const one of overload) {
-    table.push([
-      one.times,
-      one.offered_per_second,
-      one.goodput_per_second,
-      one.goodput,
-      one.refused,
-      Number.isNaN(one.refused_p99_ms) ? '-' : one.refused_p99_ms,
-      `${one.memory_before_mib} → ${one.memory_most_mib}`,
-      one.drained_ms,
-    ]);
-  }
-  return [
-    `acknowledged after commit, verified and deduplicated, against the bare route: ${ratio.median} x (${ratio.least} to ${ratio.most} in ${report.pairs.length} pairs)`,
-    `at ${half.per_second} a second, from when each was due: ours p50 ${half.ours_p50_ms} ms, p99 ${half.ours_p99_ms} ms; bare p50 ${half.bare_p50_ms} ms, p99 ${half.bare_p99_ms} ms`,
-    table.toString(),
-    machineLine(report),
-    '',
-  ].join('\n');
-}
-
-function missed({ ratio, half, overload }: Report): string[] {
-  return [
-    ...(ratio.median < FIGURES.ratio ? [`the ratio is ${ratio.median}, not ≥ ${FIGURES.ratio}`] : []),
-    ...(half.ours_p99_ms > half.bare_p99_ms
-      ? [`p99 at half is ${half.ours_p99_ms} ms, the bare route's ${half.bare_p99_ms} ms`]
-      : []),
-    ...overload.flatMap((one) => [
-      ...(one.goodput < FIGURES.goodput
-        ? [`goodput at ${one.times} x is ${one.goodput}, not ≥ ${FIGURES.goodput}`]
-        : []),
-      ...(one.refused_p99_ms > FIGURES.refusedWithinMs
-        ? [`503 at ${one.times} x took ${one.refused_p99_ms} ms at p99`]
-        : []),
-      ...(one.refused_without_retry_after > 0
-        ? [`${one.refused_without_retry_after} times 503 without Retry-After`]
-        : []),
-      ...(one.other_answers + one.unanswered > 0
-        ? [`${one.other_answers} other answers and ${one.unanswered} without one at ${one.times} x`]
-        : []),
-      ...(one.memory_most_mib > one.memory_before_mib * FIGURES.memory
-        ? [`memory grew from ${one.memory_before_mib} to ${one.memory_most_mib} MiB at ${one.times} x`]
-        : []),
-      ...(one.drained_ms > FIGURES.drainedWithinMs ? [`drained after ${one.drained_ms} ms`] : []),
-    ]),
-  ];
-}

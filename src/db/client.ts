@@ -4,15 +4,16 @@
  * in as should own nothing either (service-login.ts), or one `SET ROLE NONE` would lift all of this.
  */
 import { sql } from 'drizzle-orm';
-import { drizzle, type PostgresJsDatabase, type PostgresJsTransaction } from 'drizzle-orm/postgres-js';
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import * as schema from './schema.ts';
 
-export type Tx = PostgresJsTransaction<typeof schema, Record<string, never>>;
 export interface Database {
   orm: PostgresJsDatabase<typeof schema>;
   close(): Promise<void>;
 }
+/** What `orm.transaction` hands to its work. */
+export type Tx = Parameters<Parameters<Database['orm']['transaction']>[0]>[0];
 
 /** Names one class; the two ids travel together because neither means anything alone. */
 export interface ClassRef {
@@ -42,7 +43,7 @@ export async function inTenant<T>(db: Database, tenantId: string, work: (tx: Tx)
   try {
     return await db.orm.transaction(async (tx) => {
       await tx.execute(sql`select set_config('app.tenant', ${tenantId}, true)`);
-      return await work(tx as unknown as Tx);
+      return await work(tx);
     });
   } catch (error) {
     throw databaseUnavailable(error) ?? error;

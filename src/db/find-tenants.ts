@@ -42,7 +42,7 @@ async function asLogin<T>(db: Database, read: (tx: Tx) => Promise<T[]>): Promise
   try {
     return await db.orm.transaction(async (tx) => {
       await tx.execute(sql`set local role none`);
-      return await read(tx as unknown as Tx);
+      return await read(tx);
     });
   } catch (error) {
     const cause = error instanceof Error ? error.cause : undefined;

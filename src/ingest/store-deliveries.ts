@@ -54,7 +54,7 @@ export async function storeDeliveries(
         ? await store(db.orm, batch)
         : await db.orm.transaction(async (tx) => {
             const stored = await store(tx, batch);
-            await register(tx as unknown as Tx, batch, stored, registered);
+            await register(tx, batch, stored, registered);
             return stored;
           });
     for (const key of strangers) registered.add(key);

@@ -1,8 +1,4 @@
-/**
- * `retry`: it may work later. `retry_after`: Google said when. `never`: somebody has to change something first, and
- * the message says what.
- */
-export type MeetFaultKind = 'retry' | 'retry_after' | 'never';
+import { ProviderFault } from '../provider-fault.ts';
 
 export type MeetFaultCode =
   | 'bad_key'
@@ -19,29 +15,7 @@ export type MeetFaultCode =
   | 'timeout'
   | 'bad_answer';
 
-/** Google refused, was away or answered nonsense. `code` is stable; the message names the thing and the cure. */
-export class MeetFault extends Error {
+export class MeetFault extends ProviderFault<MeetFaultCode> {
   override readonly name = 'MeetFault';
-  readonly code: MeetFaultCode;
-  readonly kind: MeetFaultKind;
-  /** Milliseconds from the answer on; given exactly with kind `retry_after`. */
-  readonly retryAfterMs: number | undefined;
-  /** What an operator does about it, where there is something to do. */
-  readonly cure: string | undefined;
-  /** The message without the cure. */
-  readonly what: string;
-
-  constructor(
-    code: MeetFaultCode,
-    kind: MeetFaultKind,
-    what: string,
-    more: { cure?: string | undefined; retryAfterMs?: number | undefined; cause?: unknown } = {},
-  ) {
-    super(more.cure === undefined ? what : `${what}: ${more.cure}`, { cause: more.cause });
-    this.code = code;
-    this.kind = kind;
-    this.retryAfterMs = more.retryAfterMs;
-    this.cure = more.cure;
-    this.what = what;
-  }
+  readonly provider = 'Google Meet';
 }

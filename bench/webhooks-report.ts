@@ -1,0 +1,89 @@
+import Table from 'cli-table3';
+import { type Machine, machineLine } from './machine.ts';
+
+export const FIGURES = { ratio: 1, goodput: 0.9, refusedWithinMs: 50, memory: 1.2, drainedWithinMs: 10_000 };
+
+export interface Overload {
+  times: number;
+  offered_per_second: number;
+  goodput_per_second: number;
+  goodput: number;
+  refused: number;
+  refused_without_retry_after: number;
+  refused_p99_ms: number;
+  other_answers: number;
+  unanswered: number;
+  memory_before_mib: number;
+  memory_most_mib: number;
+  drained_ms: number;
+}
+
+export interface Report extends Machine {
+  bench: 'webhooks';
+  pairs: { ours_per_second: number; bare_per_second: number; ratio: number }[];
+  ratio: { median: number; least: number; most: number };
+  half: {
+    per_second: number;
+    ours_p50_ms: number;
+    ours_p99_ms: number;
+    bare_p50_ms: number;
+    bare_p99_ms: number;
+  };
+  overload: Overload[];
+}
+
+export const round = (value: number): number => Number(value.toFixed(2));
+
+export function webhooksText(report: Report): string {
+  const { ratio, half, overload } = report;
+  const table = new Table({
+    head: ['times', 'offered/s', 'good/s', 'share', '503', '503 p99 ms', 'MiB', 'drained ms'],
+    style: { head: [] },
+  });
+  for (const one of overload) {
+    table.push([
+      one.times,
+      one.offered_per_second,
+      one.goodput_per_second,
+      one.goodput,
+      one.refused,
+      Number.isNaN(one.refused_p99_ms) ? '-' : one.refused_p99_ms,
+      `${one.memory_before_mib} → ${one.memory_most_mib}`,
+      one.drained_ms,
+    ]);
+  }
+  return [
+    `acknowledged after commit, verified and deduplicated, against the bare route: ${ratio.median} x (${ratio.least} to ${ratio.most} in ${report.pairs.length} pairs)`,
+    `at ${half.per_second} a second, from when each was due: ours p50 ${half.ours_p50_ms} ms, p99 ${half.ours_p99_ms} ms; bare p50 ${half.bare_p50_ms} ms, p99 ${half.bare_p99_ms} ms`,
+    table.toString(),
+    machineLine(report),
+    '',
+  ].join('\n');
+}
+
+export function missed({ ratio, half, overload }: Report): string[] {
+  return [
+    ...(ratio.median < FIGURES.ratio ? [`the ratio is ${ratio.median}, not ≥ ${FIGURES.ratio}`] : []),
+    ...(half.ours_p99_ms > half.bare_p99_ms
+      ? [`p99 at half is ${half.ours_p99_ms} ms, the bare route's ${half.bare_p99_ms} ms`]
+      : []),
+    ...overload.flatMap((one) => [
+      ...(one.goodput < FIGURES.goodput
+        ? [`goodput at ${one.times} x is ${one.goodput}, not ≥ ${FIGURES.goodput}`]
+        : []),
+      ...(one.refused_p99_ms > FIGURES.refusedWithinMs
+        ? [`503 at ${one.times} x took ${one.refused_p99_ms} ms at p99`]
+        : []),
+      ...(one.refused_without_retry_after > 0
+        ? [`${one.refused_without_retry_after} times 503 without Retry-After`]
+        : []),
+      ...(one.other_answers + one.unanswered > 0
+        ? [`${one.other_answers} other answers and ${one.unanswered} without one at ${one.times} x`]
+        : []),
+      ...(one.memory_most_mib > one.memory_before_mib * FIGURES.memory
+        ? [`memory grew from ${one.memory_before_mib} to ${one.memory_most_mib} MiB at ${one.times} x`]
+        : []),
+      ...(one.drained_ms > FIGURES.drainedWithinMs ? [`drained after ${one.drained_ms} ms`] : []),
+    ]),
+  ];
+}
