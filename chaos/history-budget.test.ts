@@ -16,7 +16,7 @@ const CHANGES = 10;
 
 /** A class that is changed ten times before it begins, takes place, and is settled. */
 async function lifeOf(students: number): Promise<Run[]> {
-  const lesson = await schedule(rollcall, { startsIn: 18, seconds: 8, students });
+  const lesson = await schedule(rollcall, { asksForSpace: true, startsIn: 18, seconds: 8, students });
   const script = everybodyComes(rollcall, lesson);
   for (let n = 1; n <= CHANGES; n++) {
     // One after the other has been heard, so that each costs what it costs.

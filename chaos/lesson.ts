@@ -18,6 +18,8 @@ export interface LessonPlan {
   startsIn?: number;
   seconds?: number;
   students?: number;
+  /** Google makes the room, which it does a hundred times a minute for all lessons of a file; otherwise it is there. */
+  asksForSpace?: boolean;
   /** Further fields of the request. */
   body?: Record<string, unknown>;
 }
@@ -28,7 +30,7 @@ interface ClassAnswer {
   status: string;
   start_time: string;
   end_time: string;
-  meeting_uri?: string;
+  meeting_code?: string;
   opened_at: string | null;
   ended_at: string | null;
   settled_at: string | null;
@@ -65,7 +67,11 @@ export function lessonRequest({ startsIn = 6, seconds = 6, students = 1, body = 
 
 export async function schedule(rollcall: TestRollcall, plan: LessonPlan = {}): Promise<Lesson> {
   const request = lessonRequest(plan);
-  const { status, body } = await rollcall.call<ClassAnswer>('POST', '/api/schedule/class', request);
+  const space = plan.asksForSpace ? null : await rollcall.google.addSpace({ owner: request.teacher_email });
+  const { status, body } = await rollcall.call<ClassAnswer>('POST', '/api/schedule/class', {
+    ...request,
+    ...(space && { meeting_code: space.meetingCode }),
+  });
   if (status !== 201) throw new Error(`scheduling answered ${status}: ${JSON.stringify(body)}`);
   return {
     id: body.class_id,
@@ -120,13 +126,13 @@ export async function recordsOf({ call }: TestRollcall, { id }: Lesson): Promise
   return (await call<{ records: AttendanceRecord[] }>('GET', `/api/classes/${id}/attendance`)).body.records;
 }
 
-/** The code of the Meet link, as soon as Google has given one: a hundred a minute, for all tests of a file together. */
+/** The code of the Meet link, as soon as Google has given one. */
 export const meetingCodeOf = (rollcall: TestRollcall, lesson: Lesson): Promise<string> =>
   until(`the Meet link of ${lesson.id}`, async () => {
-    const { meeting_uri: uri, status } = await classOf(rollcall, lesson);
-    if (!uri && status !== 'scheduled' && Date.now() > lesson.endMs)
+    const { meeting_code: code, status } = await classOf(rollcall, lesson);
+    if (!code && status !== 'scheduled' && Date.now() > lesson.endMs)
       throw new Error('the class was over before Google gave a Meet link: let it start later');
-    return uri?.slice(uri.lastIndexOf('/') + 1);
+    return code;
   });
 
 type Script = z.input<typeof conferenceSchema>;

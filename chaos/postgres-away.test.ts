@@ -59,7 +59,7 @@ test.for(Object.entries(DEATHS))(
   async ([, die]) => {
     const before = pids();
     const bystander = await schedule(rollcall, { startsIn: 3_600 });
-    const lesson = await schedule(rollcall, { startsIn: 2, seconds: 8 });
+    const lesson = await schedule(rollcall, { asksForSpace: true, startsIn: 2, seconds: 8 });
     await everybodyComes(rollcall, lesson);
     await untilStatus(rollcall, lesson, 'active');
     await until('a poll', async () => (await evidenceOf(rollcall, lesson)).events.length > 0);

@@ -57,12 +57,12 @@ beforeAll(async () => {
     'both workflows',
     async () => (await isStarted(rollcall, moved)) && isStarted(rollcall, cancelled),
   );
-  live = await schedule(rollcall, { startsIn: 2, seconds: 8 });
+  live = await schedule(rollcall, { asksForSpace: true, startsIn: 2, seconds: 8 });
   await everybodyComes(rollcall, live);
   await untilStatus(rollcall, live, 'active');
 
   await temporal.stop();
-  scheduled = await schedule(rollcall, { startsIn: 20, seconds: 4 });
+  scheduled = await schedule(rollcall, { asksForSpace: true, startsIn: 20, seconds: 4 });
   answers = [
     await rollcall.call('PATCH', `/api/classes/${moved.id}`, { start_time: at(15), duration_seconds: 4 }),
     await rollcall.call('POST', `/api/classes/${cancelled.id}/cancel`, { reason: 'The teacher is ill.' }),

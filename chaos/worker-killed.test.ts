@@ -12,9 +12,9 @@ let reconciling: Lesson;
 
 beforeAll(async () => {
   rollcall = await startTestRollcall();
-  reconciling = await schedule(rollcall, { startsIn: 5, seconds: 2 });
-  live = await schedule(rollcall, { startsIn: 7, seconds: 8 });
-  sleeping = await schedule(rollcall, { startsIn: 20 });
+  reconciling = await schedule(rollcall, { asksForSpace: true, startsIn: 5, seconds: 2 });
+  live = await schedule(rollcall, { asksForSpace: true, startsIn: 7, seconds: 8 });
+  sleeping = await schedule(rollcall, { asksForSpace: true, startsIn: 20 });
   await Promise.all([everybodyComes(rollcall, live), everybodyComes(rollcall, sleeping)]);
   await untilStatus(rollcall, reconciling, 'reconciling');
   await untilStatus(rollcall, live, 'active');

@@ -5,7 +5,7 @@ import {
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
-import type { Activities } from '../activities/index.ts';
+import type { Activities, ClassPlan } from '../activities/index.ts';
 import type { Provider } from '../src/attendance/facts.ts';
 import { LIVEKIT_QUEUE, MEET_QUEUE, MEET_SPACES_QUEUE } from './queues.ts';
 
@@ -29,9 +29,12 @@ const meetReads = (summary: string): ActivityOptions => ({
   summary,
 });
 
-/** The space is asked for long before anybody needs it, in the background, so patience costs nothing. */
-const meetSpaces = (summary: string): ActivityOptions => ({
-  taskQueue: MEET_SPACES_QUEUE,
+/**
+ * The space is asked for long before anybody needs it, in the background, so patience costs nothing. Making one has a
+ * narrow quota of its own; who only reads one does not stand in that queue.
+ */
+const meetSpaces = (summary: string, taskQueue: string): ActivityOptions => ({
+  taskQueue,
   startToCloseTimeout: '45 seconds',
   retry: { initialInterval: '2 seconds', backoffCoefficient: 2, maximumInterval: '5 minutes' },
   summary,
@@ -81,7 +84,14 @@ export const openSession = quickly(
   proxyActivities<Activities>(ownDatabase(OPEN)).openSession,
 );
 export const { endSession } = proxyActivities<Activities>(ownDatabase('End the session'));
-export const { prepareSpace } = proxyActivities<Activities>(meetSpaces('Ask Google for a Meet space'));
+const { prepareSpace: makeSpace } = proxyActivities<Activities>(
+  meetSpaces('Ask Google for a Meet space', MEET_SPACES_QUEUE),
+);
+const { prepareSpace: readSpace } = proxyActivities<Activities>(
+  meetSpaces('Read the Meet space that was given', MEET_QUEUE),
+);
+export const prepareSpaceOf = ({ spaceGiven }: ClassPlan): Activities['prepareSpace'] =>
+  spaceGiven ? readSpace : makeSpace;
 export const { prepareRoom } = proxyActivities<Activities>(livekitCalls('Make the LiveKit room'));
 export const { deleteEmptyRoom } = proxyActivities<Activities>(
   livekitCalls('Delete the room unless somebody is in it'),

@@ -110,4 +110,13 @@ describe('the plan of a class', () => {
       needsSpace: false,
     });
   });
+
+  test('a space is read when a code was given, made when none was, and neither when it is known', async () => {
+    const ref = await storeClass(database.db, { startMs: START });
+    expect(await readPlanOf(ref)).toMatchObject({ needsSpace: true, spaceGiven: false });
+    await place(ref, { meetingCode });
+    expect(await readPlanOf(ref)).toMatchObject({ needsSpace: true, spaceGiven: true });
+    await place(ref, { spaceName });
+    expect(await readPlanOf(ref)).toMatchObject({ needsSpace: false });
+  });
 });

@@ -23,6 +23,8 @@ export interface ClassPlan {
   scheduledAfterwards: boolean;
   /** A Meet class that has no space yet. */
   needsSpace: boolean;
+  /** By a meeting code: the space is there and only has to be read. */
+  spaceGiven: boolean;
   openAtMs: number;
   startMs: number;
   endMs: number;
@@ -83,6 +85,7 @@ export async function planOf(
     provider: row.provider,
     scheduledAfterwards: scheduledMs >= window.endMs,
     needsSpace: row.provider === 'meet' && session.spaceName === null,
+    spaceGiven: session.meetingCode !== null,
     openAtMs: openAt(row.id, startMs, row.openLeadSeconds * 1_000),
     startMs,
     endMs,

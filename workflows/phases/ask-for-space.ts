@@ -1,6 +1,6 @@
 import { isCancellation } from '@temporalio/workflow';
 import type { ClassPlan } from '../../activities/index.ts';
-import { prepareSpace } from '../activity-options.ts';
+import { prepareSpaceOf } from '../activity-options.ts';
 import type { Room } from '../class-session.ts';
 import { createBeside } from './beside.ts';
 
@@ -12,18 +12,19 @@ export interface SpaceRequest {
 }
 
 export function createSpaceRequest({ session, board }: Room): SpaceRequest {
-  const asking = createBeside(async () => {
+  const asking = createBeside();
+  const ask = async (plan: ClassPlan) => {
     try {
-      await prepareSpace(session);
+      await prepareSpaceOf(plan)(session);
       board.capture_problem = null;
     } catch (error) {
       // The reason is on the class.
       if (!isCancellation(error)) board.capture_problem = 'the Meet space was refused';
     }
-  });
+  };
   return {
     ifNeeded(plan) {
-      if (plan.needsSpace) asking.begin();
+      if (plan.needsSpace) asking.begin(() => ask(plan));
     },
     stop: asking.stop,
   };

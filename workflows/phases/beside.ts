@@ -2,16 +2,15 @@ import { CancellationScope } from '@temporalio/workflow';
 
 /** Work that goes on beside whatever the phase does: nobody waits for it, neither a bell nor the opening. */
 export interface Beside {
-  /** Begins, unless it is being done already. */
-  begin(): void;
+  /** Begins, unless something is being done already. The work must not fail. */
+  begin(work: () => Promise<void>): void;
   stop(): void;
 }
 
-/** @param work must not fail */
-export function createBeside(work: () => Promise<void>): Beside {
+export function createBeside(): Beside {
   let running: CancellationScope | null = null;
   return {
-    begin() {
+    begin(work) {
       if (running) return;
       const scope = new CancellationScope();
       running = scope;

@@ -19,17 +19,18 @@ export interface RoomKeeper {
 
 export function createRoomKeeper({ session, board }: Room): RoomKeeper {
   let made = false;
-  const asking = createBeside(async () => {
+  const asking = createBeside();
+  const ask = async () => {
     try {
       await prepareRoom(session);
       made = true;
     } catch (error) {
       if (!isCancellation(error)) board.capture_problem = 'the LiveKit room was refused';
     }
-  });
+  };
   return {
     ifNeeded({ provider }) {
-      if (provider === 'livekit' && !made) asking.begin();
+      if (provider === 'livekit' && !made) asking.begin(ask);
     },
     missed() {
       made = false;
