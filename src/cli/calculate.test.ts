@@ -5,7 +5,7 @@ import { readCalculation } from '../db/calculations.ts';
 import { inTenant } from '../db/client.ts';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
 import { classRow, storeClass } from '../temporal/test-class.ts';
-import { rollcall } from './test-rollcall.ts';
+import { noConnectionIsLeft, rollcall, spawnRollcall } from './test-rollcall.ts';
 import { addEvidence, changeRow, storeSettled } from './test-settled.ts';
 
 const HOUR_MS = 3_600_000;
@@ -17,13 +17,13 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-const calculate = (...args: string[]) =>
-  rollcall(['calculate', ...args], { DATABASE_URL: database.serviceUrl });
+const env = () => ({ DATABASE_URL: database.serviceUrl });
+const calculate = (...args: string[]) => rollcall(['calculate', ...args], env());
 
 test('a class with new evidence gets a new version, and without any keeps the one it has', async () => {
   const ref = await storeSettled(database.db);
   await addEvidence(database.db, ref);
-  const first = await calculate(ref.classId, '--json');
+  const first = await spawnRollcall(['calculate', ref.classId, '--json'], env());
   expect([first.status, first.err]).toEqual([0, '']);
   expect(JSON.parse(first.out)).toEqual({
     tenant: 'school',
@@ -110,6 +110,7 @@ describe('many classes', () => {
     const broken = await storeSettled(database.db, { sessionType: 'quran', startMs: startMs + 1 });
     const same = await storeSettled(database.db, { sessionType: 'quran', startMs: startMs + 2 });
     const over = await storeClass(database.db, { sessionType: 'quran', startMs: startMs + 3 });
+    const overToo = await storeClass(database.db, { sessionType: 'quran', startMs: startMs + 4 });
     await storeSettled(database.db, { sessionType: 'quran', startMs: startMs - 3 * DAY_MS });
     await storeClass(database.db, { sessionType: 'quran', startMs: Date.now() + HOUR_MS });
     await storeSettled(database.db, { sessionType: 'interactive', startMs });
@@ -119,15 +120,16 @@ describe('many classes', () => {
     const { status, out, err } = await calculate('--type', 'quran', '--days', '3', '--json');
     expect(status).toBe(1);
     const { classes, ...counts } = JSON.parse(out);
-    expect(counts).toEqual({ tenant: 'school', calculated: 1, unchanged: 1, skipped: 1, failed: 1 });
+    expect(counts).toEqual({ tenant: 'school', calculated: 1, unchanged: 1, skipped: 2, failed: 1 });
     expect(classes).toMatchObject([
       { class_id: changed.classId, outcome: 'calculated', version_before: 1, version_after: 2 },
       { class_id: broken.classId, outcome: 'failed', reason: 'there is no policy "lost"' },
       { class_id: same.classId, outcome: 'unchanged', version_after: 1 },
       { class_id: over.classId, outcome: 'skipped', reason: expect.stringContaining('--force') },
+      { class_id: overToo.classId, outcome: 'skipped' },
     ]);
-    expect(err).toContain(`rollcall: 1 of 4 classes failed: ${broken.classId} (there is no policy "lost")\n`);
-    expect(err).toContain('Calculating 4 classes of school');
+    expect(err).toContain(`rollcall: 1 of 5 classes failed: ${broken.classId} (there is no policy "lost")\n`);
+    expect(err).toContain('Calculating 5 classes of school');
   });
 
   test('of a type that no class has are none', async () => {
@@ -191,3 +193,6 @@ describe('used wrongly it ends with status 2', () => {
     expect(err).toContain(said);
   });
 });
+
+test('none of them has left a connection open, for which its process would not end', () =>
+  noConnectionIsLeft(database));

@@ -1,17 +1,18 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { listClassIds } from '../db/class-ids.ts';
 import { type Database, databaseUnavailable, inTenant } from '../db/client.ts';
-import { showProgress } from '../local/progress.ts';
+import { type Report, showProgress } from '../local/progress.ts';
 import { loggable } from '../loggable.ts';
 import { atOnce } from './at-once.ts';
 import { type Calculated, calculateOne } from './calculate-one.ts';
 import { classId } from './class-id.ts';
 import { openTheDatabase } from './open-database.ts';
 import { schoolName } from './school.ts';
+import type { Shell } from './shell.ts';
 import { whichTenant } from './which-tenant.ts';
 import { WrongUsage } from './wrong-usage.ts';
 
-export function addCalculate(program: Command): void {
+export function addCalculate(program: Command, shell: Shell): void {
   program
     .command('calculate')
     .description(
@@ -23,7 +24,7 @@ export function addCalculate(program: Command): void {
     .option('--days <days>', 'classes that started within so many days only', days)
     .option('--tenant <tenant>', 'the school; needed when there are several', schoolName)
     .option('--json', 'print the result as JSON')
-    .action(calculate);
+    .action((one: string | undefined, options: Options) => calculate(shell, one, options));
 }
 
 interface Options {
@@ -48,19 +49,19 @@ function days(text: string): number {
 /** What became of a class; `reason` where it was not calculated. */
 type Outcome = { id: string } & (Calculated | { kind: 'failed'; reason: string });
 
-async function calculate(one: string | undefined, options: Options): Promise<void> {
+async function calculate(shell: Shell, one: string | undefined, options: Options): Promise<void> {
   if (one !== undefined && (options.type !== undefined || options.days !== undefined)) {
     throw new WrongUsage('expected the id of one class, or --type and --days to choose among all, not both.');
   }
-  const db = openTheDatabase(AT_ONCE);
+  const db = openTheDatabase(shell.env, AT_ONCE);
   try {
     const tenant = await whichTenant(db, { tenant: options.tenant, classId: one });
     const force = options.force === true;
     const outcomes =
       one === undefined
-        ? await calculateAll(db, tenant, { ...options, force })
+        ? await calculateAll(db, tenant, { ...options, force }, showProgress(shell.stderr))
         : [await calculateAlone(db, tenant, one, force)];
-    process.stdout.write(
+    shell.stdout.write(
       options.json ? `${JSON.stringify(inJson(tenant, outcomes))}\n` : inWords(tenant, outcomes),
     );
     const failed = outcomes.filter((outcome) => outcome.kind === 'failed');
@@ -83,13 +84,13 @@ async function calculateAll(
   db: Database,
   tenantId: string,
   { type, days: within, force }: Options & { force: boolean },
+  report: Report,
 ): Promise<Outcome[]> {
   const nowMs = Date.now();
   const fromMs = within === undefined ? undefined : nowMs - within * DAY_MS;
   const ids = await inTenant(db, tenantId, (tx) =>
     listClassIds(tx, tenantId, { sessionType: type, fromMs, untilMs: nowMs }),
   );
-  const report = showProgress();
   const step = `Calculating ${ids.length === 1 ? '1 class' : `${ids.length} classes`} of ${tenantId}`;
   const outcomes = new Map<string, Outcome>();
   report({ kind: 'begin', step });

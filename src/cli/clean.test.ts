@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { inTenant } from '../db/client.ts';
 import { ensureTenant } from '../db/tenants.ts';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
-import { rollcall } from './test-rollcall.ts';
+import { noConnectionIsLeft, rollcall, spawnRollcall } from './test-rollcall.ts';
 import { addEvidence, storeSettled } from './test-settled.ts';
 
 let database: TestDatabase;
@@ -55,7 +55,9 @@ test('it says what would go and what stays, then removes the one in batches and 
   expect(JSON.parse(asked.out)).toEqual(expected);
   expect(await left('north')).toBe(2_504);
 
-  const done = await clean('ownerUrl', '--before', now, '--force', '--json');
+  const done = await spawnRollcall(['clean', '--before', now, '--force', '--json'], {
+    DATABASE_URL: database.ownerUrl,
+  });
   expect(done.status).toBe(0);
   expect(JSON.parse(done.out)).toEqual({ ...expected, removed: true });
   // Those of the last day stay, whatever is asked.
@@ -96,3 +98,6 @@ describe('used wrongly it ends with status 2', () => {
     expect(err).toContain(said);
   });
 });
+
+test('none of them has left a connection open, for which its process would not end', () =>
+  noConnectionIsLeft(database));

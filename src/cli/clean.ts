@@ -3,12 +3,13 @@ import { DateTime } from 'luxon';
 import { type Database, inTenant } from '../db/client.ts';
 import { listTenants } from '../db/find-tenants.ts';
 import { ANSWERS_KEPT_MS, countOlder, type Retention, removeAnswers } from '../db/retention.ts';
-import { showProgress } from '../local/progress.ts';
+import { type Report, showProgress } from '../local/progress.ts';
 import { openTheDatabase } from './open-database.ts';
 import { schoolName } from './school.ts';
+import type { Shell } from './shell.ts';
 import { whichTenant } from './which-tenant.ts';
 
-export function addClean(program: Command): void {
+export function addClean(program: Command, shell: Shell): void {
   program
     .command('clean')
     .description('say what is old and may be removed, and what is proof and stays; with --force remove it')
@@ -24,7 +25,7 @@ export function addClean(program: Command): void {
       schoolName,
     )
     .option('--json', 'print the result as JSON')
-    .action(clean);
+    .action((options: Options) => clean(shell, options));
 }
 
 interface Options {
@@ -56,12 +57,14 @@ interface Cleaned extends Retention {
   tenant: string;
 }
 
-async function clean({ before, force = false, tenant, json }: Options): Promise<void> {
-  const db = openTheDatabase();
+async function clean(shell: Shell, { before, force = false, tenant, json }: Options): Promise<void> {
+  const db = openTheDatabase(shell.env);
   try {
     const cleaned: Cleaned[] = [];
-    for (const one of await whoseRows(db, tenant)) cleaned.push(await cleanOne(db, one, before, force));
-    process.stdout.write(
+    for (const one of await whoseRows(db, tenant)) {
+      cleaned.push(await cleanOne(db, one, { before, force }, showProgress(shell.stderr)));
+    }
+    shell.stdout.write(
       json ? `${JSON.stringify(inJson(before, force, cleaned))}\n` : inWords(before, force, cleaned),
     );
   } finally {
@@ -75,11 +78,15 @@ async function whoseRows(db: Database, tenant: string | undefined): Promise<stri
   return all.length > 0 ? all : [await whichTenant(db, { tenant })];
 }
 
-async function cleanOne(db: Database, tenant: string, beforeMs: number, force: boolean): Promise<Cleaned> {
+async function cleanOne(
+  db: Database,
+  tenant: string,
+  { before: beforeMs, force }: { before: number; force: boolean },
+  report: Report,
+): Promise<Cleaned> {
   const answersBeforeMs = Math.min(beforeMs, Date.now() - ANSWERS_KEPT_MS);
   const found = await inTenant(db, tenant, (tx) => countOlder(tx, tenant, { beforeMs, answersBeforeMs }));
   if (!force) return { tenant, ...found };
-  const report = showProgress();
   const step = `Removing answers of ${tenant}`;
   report({ kind: 'begin', step });
   let removed = 0;

@@ -1,2 +1,2 @@
 /** Where local mode keeps its databases and secrets: `ROLLCALL_DATA_DIR`, else `.rollcall` where it was started. */
-export const dataDir = (): string => process.env.ROLLCALL_DATA_DIR || '.rollcall';
+export const dataDir = (env: NodeJS.ProcessEnv): string => env.ROLLCALL_DATA_DIR || '.rollcall';

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
-import { afterAll, beforeAll, beforeEach, describe, expect, inject, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, type TestContext, test } from 'vitest';
 import { MAIN_QUEUE } from '../../workflows/queues.ts';
 import { inTenant } from '../db/client.ts';
 import { sweeps } from '../db/schema.ts';
@@ -16,29 +16,28 @@ import { createClassWorkflows } from '../temporal/class-workflows.ts';
 import { type LiveKitClass, storeLiveKitClass } from '../temporal/test-livekit-class.ts';
 import { createTestNamespace } from '../temporal/test-namespace.ts';
 import { logRuntimeTo } from '../temporal/workers.ts';
-import { rollcall } from './test-rollcall.ts';
+import { CLI, environment, noConnectionIsLeft, rollcall, spawnRollcall } from './test-rollcall.ts';
 import { addEvidence, changeRow, storeSettled } from './test-settled.ts';
 
 const MINUTE_MS = 60_000;
-const NOBODY_THERE = '127.0.0.1:1';
+const NOBODY_THERE = { TEMPORAL_ADDRESS: '127.0.0.1:1' };
 
 let database: TestDatabase;
-let lesson: LiveKitClass;
 beforeAll(async () => {
   database = await createTestDatabase();
 });
 afterAll(() => database.drop());
-beforeEach(async () => {
-  const startMs = Math.floor(Date.now() / 1_000) * 1_000 - 10 * MINUTE_MS;
-  lesson = await storeLiveKitClass(database.db, { startMs, subject: 'Tajwid' });
-  await changeRow(database.db, lesson.ref, { status: 'open', openedAt: new Date(startMs) });
-});
 
-const env = (change: Record<string, string> = {}) => ({
-  DATABASE_URL: database.serviceUrl,
-  TEMPORAL_ADDRESS: NOBODY_THERE,
-  ...change,
-});
+/** A class that began ten minutes ago. */
+async function openClass(): Promise<LiveKitClass> {
+  const startMs = Math.floor(Date.now() / 1_000) * 1_000 - 10 * MINUTE_MS;
+  const lesson = await storeLiveKitClass(database.db, { startMs, subject: 'Tajwid' });
+  await changeRow(database.db, lesson.ref, { status: 'open', openedAt: new Date(startMs) });
+  return lesson;
+}
+
+/** Without Temporal, unless it is given one: one that does not answer is waited for. */
+const env = (given: Record<string, string> = {}) => ({ DATABASE_URL: database.serviceUrl, ...given });
 const debug = (...args: string[]) => rollcall(['debug', ...args], env());
 
 /** The teacher is in, a guest came and went, one listing failed and another has the student, of whom nothing else tells. */
@@ -87,117 +86,114 @@ async function someEvidence({ ref, startMs, teacher, student }: LiveKitClass): P
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
-test('it shows a live class: events, connections, sweeps, presence and what keeps it from being captured', async () => {
-  await someEvidence(lesson);
-  const { ref, room, startMs, endMs } = lesson;
-  const at = (minutes: number): string => iso(startMs + minutes * MINUTE_MS);
-  const problem = { code: 'unavailable', message: 'cannot reach LiveKit', since: at(2) };
-  await changeRow(database.db, ref, { captureProblem: problem });
-  const { status, out, err } = await debug(ref.classId, '--json');
-  expect([status, err]).toEqual([0, '']);
-  const seen = JSON.parse(out);
-  expect(seen).toMatchObject({ tenant: 'school', at: expect.any(String), calculation: null });
-  expect(seen.class).toMatchObject({
-    ...{ class_id: ref.classId, subject: 'Tajwid', status: 'active', provider: 'livekit', room_name: room },
-    ...{ start_time: iso(startMs), end_time: iso(endMs), window_end: iso(endMs), capture_problem: problem },
-    policy: { name: 'itqan', preset: 'itqan', version: 0 },
-  });
-  expect(seen.events).toEqual([
-    { ...event('room_opened', at(-1)), who: null, connection: null, reason: null },
-    { ...event('joined', at(0)), who: 'teacher@school.example', connection: 'PA_t', reason: null },
-    { ...event('joined', at(3)), who: 'a guest\u001b[2J', connection: 'PA_g', reason: null },
-    { ...event('left', at(4)), who: 'a guest\u001b[2J', connection: 'PA_g', reason: 'CLIENT_INITIATED' },
-  ]);
-  const connection = { source: 'livekit', removed: false, only_listed: false };
-  const student = seen.connections.at(-1).who;
-  expect(seen.connections).toEqual([
-    { ...connection, who: 'teacher@school.example', begin: at(0), end: null, mark: 'open' },
-    { ...connection, who: 'a guest\u001b[2J', begin: at(3), end: at(4), mark: 'told' },
-    { ...connection, who: student, begin: at(5), end: null, mark: 'open', only_listed: true },
-  ]);
-  const sweep = { source: 'livekit', scope: 'present' };
-  expect(seen.sweeps).toEqual([
-    { ...sweep, at: at(2), ok: false, room_existed: null, listed: 0, error: 'unavailable: away' },
-    { ...sweep, at: at(6), ok: true, room_existed: true, listed: 2, error: null },
-  ]);
-  expect(seen.people).toMatchObject([
-    {
-      who: 'teacher@school.example',
-      role: 'teacher',
-      status: 'pending',
-      first_join: at(0),
-      last_leave: null,
-    },
-    { who: 'student@school.example', role: 'student', status: 'pending', flags: ['unmatched_participant'] },
-  ]);
-  expect(seen.people[0].explanation).toContain('Connected ');
-  expect(seen.workflow).toMatchObject({
-    state: 'unreachable',
-    reason: expect.stringContaining(NOBODY_THERE),
-  });
-});
-
 const event = (kind: string, at: string) => ({ kind, at, source: 'livekit', room: 'RM_1' });
 
-test('for people it writes the same under headings, without what a stranger would do to the terminal', async () => {
-  await someEvidence(lesson);
-  const { status, out } = await debug(lesson.ref.classId);
-  expect(status).toBe(0);
-  const lines = out.split('\n');
-  expect(lines[0]).toContain(`Class ${lesson.ref.classId} of school: Tajwid, academic, at 20`);
-  expect(lines[1]).toMatch(/^ {2}ACTIVE {2}20.+ policy itqan \(itqan, version 0\) {2}opened /);
-  expect(lines[2]).toBe(`  livekit ${lesson.room}, empty by the log`);
-  expect(out).toContain('\nWorkflow: cannot be asked: Temporal at 127.0.0.1:1: no answer within 2 s\n');
-  expect(out).toContain(
-    '\nPresence as it is now, not calculated yet\n  teacher@school.example  teacher  pending (',
-  );
-  expect(out).toMatch(/\nConnections: 3\n {2}[\d:]+–now {7}livekit {2}teacher@school.example/);
-  expect(out).toMatch(/\nSweeps: 2\n {2}[\d:]+ {2}livekit {2}FAILED {2}unavailable: away\n/);
-  expect(out).toMatch(/ {2}livekit {2}left {9}a guest +PA_g {2}CLIENT_INITIATED\n/);
-  expect(out).not.toContain('\u001b');
-});
-
-test('a class that was calculated is shown as it was calculated', async () => {
-  const ref = await storeSettled(database.db);
-  await addEvidence(database.db, ref);
-  const { out } = await debug(ref.classId, '--json');
-  const seen = JSON.parse(out);
-  expect(seen.calculation).toEqual({ version: 1, calculated_at: expect.any(String) });
-  expect(seen.class).toMatchObject({
-    status: 'incomplete',
-    missing: [{ code: 'livekit_not_ended' }, {}, {}],
+describe.concurrent('beside a Temporal that does not answer', () => {
+  test('it shows a live class: events, connections, sweeps, presence and what keeps it from being captured', async () => {
+    const lesson = await openClass();
+    await someEvidence(lesson);
+    const { ref, room, startMs, endMs } = lesson;
+    const at = (minutes: number): string => iso(startMs + minutes * MINUTE_MS);
+    const problem = { code: 'unavailable', message: 'cannot reach LiveKit', since: at(2) };
+    await changeRow(database.db, ref, { captureProblem: problem });
+    const { status, out, err } = await spawnRollcall(['debug', ref.classId, '--json'], env(NOBODY_THERE));
+    expect([status, err]).toEqual([0, '']);
+    const seen = JSON.parse(out);
+    expect(seen).toMatchObject({ tenant: 'school', at: expect.any(String), calculation: null });
+    expect(seen.class).toMatchObject({
+      ...{ class_id: ref.classId, subject: 'Tajwid', status: 'active', provider: 'livekit', room_name: room },
+      ...{ start_time: iso(startMs), end_time: iso(endMs), window_end: iso(endMs), capture_problem: problem },
+      policy: { name: 'itqan', preset: 'itqan', version: 0 },
+    });
+    expect(seen.events).toEqual([
+      { ...event('room_opened', at(-1)), who: null, connection: null, reason: null },
+      { ...event('joined', at(0)), who: 'teacher@school.example', connection: 'PA_t', reason: null },
+      { ...event('joined', at(3)), who: 'a guest\u001b[2J', connection: 'PA_g', reason: null },
+      { ...event('left', at(4)), who: 'a guest\u001b[2J', connection: 'PA_g', reason: 'CLIENT_INITIATED' },
+    ]);
+    const connection = { source: 'livekit', removed: false, only_listed: false };
+    const student = seen.connections.at(-1).who;
+    expect(seen.connections).toEqual([
+      { ...connection, who: 'teacher@school.example', begin: at(0), end: null, mark: 'open' },
+      { ...connection, who: 'a guest\u001b[2J', begin: at(3), end: at(4), mark: 'told' },
+      { ...connection, who: student, begin: at(5), end: null, mark: 'open', only_listed: true },
+    ]);
+    const sweep = { source: 'livekit', scope: 'present' };
+    expect(seen.sweeps).toEqual([
+      { ...sweep, at: at(2), ok: false, room_existed: null, listed: 0, error: 'unavailable: away' },
+      { ...sweep, at: at(6), ok: true, room_existed: true, listed: 2, error: null },
+    ]);
+    expect(seen.people).toMatchObject([
+      {
+        who: 'teacher@school.example',
+        role: 'teacher',
+        status: 'pending',
+        first_join: at(0),
+        last_leave: null,
+      },
+      { who: 'student@school.example', role: 'student', status: 'pending', flags: ['unmatched_participant'] },
+    ]);
+    expect(seen.people[0].explanation).toContain('Connected ');
+    expect(seen.workflow).toMatchObject({
+      state: 'unreachable',
+      reason: expect.stringContaining(NOBODY_THERE.TEMPORAL_ADDRESS),
+    });
   });
-  expect(seen.people.map((one: { status: string }) => one.status)).toEqual(['unknown', 'unknown']);
-  expect(seen.connections).toMatchObject([{ who: 'student@school.example', mark: 'told' }]);
+
+  test('for people it writes the same under headings, without what a stranger would do to the terminal', async () => {
+    const lesson = await openClass();
+    await someEvidence(lesson);
+    const { status, out } = await rollcall(['debug', lesson.ref.classId], env(NOBODY_THERE));
+    expect(status).toBe(0);
+    const lines = out.split('\n');
+    expect(lines[0]).toContain(`Class ${lesson.ref.classId} of school: Tajwid, academic, at 20`);
+    expect(lines[1]).toMatch(/^ {2}ACTIVE {2}20.+ policy itqan \(itqan, version 0\) {2}opened /);
+    expect(lines[2]).toBe(`  livekit ${lesson.room}, empty by the log`);
+    expect(out).toContain('\nWorkflow: cannot be asked: Temporal at 127.0.0.1:1: no answer within 2 s\n');
+    expect(out).toContain(
+      '\nPresence as it is now, not calculated yet\n  teacher@school.example  teacher  pending (',
+    );
+    expect(out).toMatch(/\nConnections: 3\n {2}[\d:]+–now {7}livekit {2}teacher@school.example/);
+    expect(out).toMatch(/\nSweeps: 2\n {2}[\d:]+ {2}livekit {2}FAILED {2}unavailable: away\n/);
+    expect(out).toMatch(/ {2}livekit {2}left {9}a guest +PA_g {2}CLIENT_INITIATED\n/);
+    expect(out).not.toContain('\u001b');
+  });
 });
 
-describe('what Temporal tells of the workflow', () => {
+describe.concurrent('what Temporal tells of the workflow', () => {
   let temporal: { TEMPORAL_ADDRESS: string; TEMPORAL_NAMESPACE: string };
   beforeAll(async () => {
     logRuntimeTo(pino({ level: 'error' }));
     const address = inject('temporalAddress');
     temporal = { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: await createTestNamespace(address) };
   });
-  const workflow = async (): Promise<string> => {
-    const { out } = await rollcall(['debug', lesson.ref.classId], env(temporal));
-    return out.split('\n').find((line) => line.startsWith('Workflow: ')) ?? out;
-  };
 
-  test('that it has none, that nobody answers for it, and what it does', { timeout: 120_000 }, async () => {
+  test('that it has none, that nobody answers for it, and what it does', {
+    timeout: 120_000,
+  }, async ({ expect, onTestFinished }) => {
+    const { ref, startMs } = await openClass();
+    const workflow = async (): Promise<string> => {
+      const { out } = await rollcall(['debug', ref.classId], env(temporal));
+      return out.split('\n').find((line) => line.startsWith('Workflow: ')) ?? out;
+    };
     expect(await workflow()).toBe('Workflow: Temporal has none: it was not started yet, or ended long ago');
     const { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace } = temporal;
     const workflows = createClassWorkflows({ address, namespace });
     onTestFinished(() => workflows.close());
-    await workflows.start(lesson.ref, lesson.startMs);
+    await workflows.start(ref, startMs);
     expect(await workflow()).toBe('Workflow: running, but no worker answers for it: no answer within 2 s');
-    await startWorker(address, namespace);
+    await startWorker(address, namespace, onTestFinished);
     await expect
       .poll(workflow, { timeout: 50_000 })
       .toMatch(/^Workflow: await-start, .+; polls 0, attempts 0, bells 0$/);
   });
 
   /** Without activities: it waits for the first for ever, and says so. */
-  async function startWorker(address: string, namespace: string): Promise<void> {
+  async function startWorker(
+    address: string,
+    namespace: string,
+    onTestFinished: TestContext['onTestFinished'],
+  ): Promise<void> {
     const connection = await NativeConnection.connect({ address });
     const workflowsPath = resolve(import.meta.dirname, '../../workflows/index.ts');
     const worker = await Worker.create({ connection, namespace, taskQueue: MAIN_QUEUE, workflowsPath });
@@ -210,11 +206,14 @@ describe('what Temporal tells of the workflow', () => {
   }
 });
 
-describe('--watch', () => {
-  test('looks again every second until Ctrl-C, which ends it with status 0', async () => {
-    const args = [join(import.meta.dirname, 'rollcall.ts'), 'debug', lesson.ref.classId, '--watch', '--json'];
-    const child = spawn(process.execPath, args, {
-      env: { ...process.env, DATABASE_SERVICE_URL: '', ...env() },
+describe.concurrent('--watch', () => {
+  test('looks again every second until Ctrl-C, which ends it with status 0', async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const lesson = await openClass();
+    const child = spawn(process.execPath, [CLI, 'debug', lesson.ref.classId, '--watch', '--json'], {
+      env: environment(env()),
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     onTestFinished(() => void child.kill('SIGKILL'));
@@ -229,7 +228,30 @@ describe('--watch', () => {
   });
 });
 
+test('a class that was calculated is shown as it was calculated', async () => {
+  const ref = await storeSettled(database.db);
+  await addEvidence(database.db, ref);
+  const { out } = await debug(ref.classId, '--json');
+  const seen = JSON.parse(out);
+  expect(seen.calculation).toEqual({ version: 1, calculated_at: expect.any(String) });
+  expect(seen.class).toMatchObject({
+    status: 'incomplete',
+    missing: [{ code: 'livekit_not_ended' }, {}, {}],
+  });
+  expect(seen.people.map((one: { status: string }) => one.status)).toEqual(['unknown', 'unknown']);
+  expect(seen.connections).toMatchObject([{ who: 'student@school.example', mark: 'told' }]);
+  expect(seen.workflow).toEqual({
+    state: 'unreachable',
+    reason: 'TEMPORAL_ADDRESS is not set, and no local mode runs',
+  });
+});
+
 describe('which class', () => {
+  // A school beside the one that has it.
+  beforeAll(async () => {
+    await openClass();
+  });
+
   test('is found by the owner in whatever school it is', async () => {
     const ref = await storeSettled(database.db, { tenantId: 'academy' });
     const found = await rollcall(['debug', ref.classId, '--json'], env({ DATABASE_URL: database.ownerUrl }));
@@ -256,3 +278,6 @@ describe('which class', () => {
     expect(err).toContain(said);
   });
 });
+
+test('none of them has left a connection open, for which its process would not end', () =>
+  noConnectionIsLeft(database));

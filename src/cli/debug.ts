@@ -7,11 +7,12 @@ import { lookAtClass } from './class-look.ts';
 import { classScreen, type Screen } from './class-screen.ts';
 import { openTheDatabase } from './open-database.ts';
 import { schoolName } from './school.ts';
+import type { Shell } from './shell.ts';
 import { type Terminal, takeTerminal } from './terminal.ts';
 import { whichTenant } from './which-tenant.ts';
 import { createWorkflowLook } from './workflow-state.ts';
 
-export function addDebug(program: Command): void {
+export function addDebug(program: Command, shell: Shell): void {
   program
     .command('debug')
     .description('show all about one class: its events, connections, sweeps, presence and workflow')
@@ -23,7 +24,7 @@ export function addDebug(program: Command): void {
       schoolName,
     )
     .option('--json', 'print one JSON object a look')
-    .action(debug);
+    .action((id: string, options: Options) => debug(shell, id, options));
 }
 
 interface Options {
@@ -34,9 +35,9 @@ interface Options {
 
 const EVERY_MS = 1_000;
 
-async function debug(id: string, options: Options): Promise<void> {
-  const db = openTheDatabase();
-  const workflows = await createWorkflowLook();
+async function debug(shell: Shell, id: string, options: Options): Promise<void> {
+  const db = openTheDatabase(shell.env);
+  const workflows = await createWorkflowLook(shell.env);
   try {
     const tenantId = await whichTenant(db, { tenant: options.tenant, classId: id });
     const ref: ClassRef = { tenantId, classId: id };
@@ -44,8 +45,8 @@ async function debug(id: string, options: Options): Promise<void> {
       const seen = await inTenant(db, tenantId, (tx) => lookAtClass(tx, ref, Date.now()));
       return { ...seen, workflow: await workflows.of(ref) };
     };
-    if (options.watch) await watch(look, options.json === true);
-    else process.stdout.write(written(await look(), options.json === true));
+    if (options.watch) await watch(look, shell.stdout, options.json === true);
+    else shell.stdout.write(written(await look(), options.json === true));
   } finally {
     await workflows.close();
     await db.close();
@@ -56,12 +57,12 @@ const written = (screen: Screen, json: boolean): string =>
   json ? `${JSON.stringify(screen)}\n` : `${classScreen(screen, null).join('\n')}\n`;
 
 /** Where the output is no terminal, one look is written after the other. */
-async function watch(look: () => Promise<Screen>, json: boolean): Promise<void> {
+async function watch(look: () => Promise<Screen>, output: Shell['stdout'], json: boolean): Promise<void> {
   // A reader that goes away (`| head`) ends it as Ctrl-C does.
   const unread = new AbortController();
-  process.stdout.on('error', () => unread.abort());
+  output.on('error', () => unread.abort());
   const signal = AbortSignal.any([stopSignals(), unread.signal]);
-  const terminal = json || !process.stdout.isTTY ? null : takeTerminal(process.stdout);
+  const terminal = json || !output.isTTY ? null : takeTerminal(output);
   try {
     while (!signal.aborted) {
       await show(look, terminal, json);

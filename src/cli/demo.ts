@@ -22,6 +22,7 @@ import {
 import { attendLiveClass, LIVE_EXPECTED, scheduleLiveClass } from './demo-live-class.ts';
 import { attendanceTable } from './demo-table.ts';
 import { createWatcher } from './demo-watch.ts';
+import type { Shell } from './shell.ts';
 
 /** Seconds until the class starts: enough to make the space and to script who comes. */
 const AHEAD = 6;
@@ -37,31 +38,36 @@ const TIMES = {
   LOG_LEVEL: 'warn',
 };
 
-export function addDemo(program: Command): void {
+export function addDemo(program: Command, shell: Shell): void {
   program
     .command('demo')
     .description('run a forty-second class with a teacher, five students and a guest, on real components')
     .option('--keep', 'leave it all running afterwards and print the addresses')
     .option('--json', 'print the attendance as JSON at the end')
-    .action(demo);
+    .action((options: Options) => demo(shell, options));
 }
 
-async function demo(options: { keep?: boolean; json?: boolean }): Promise<void> {
+interface Options {
+  keep?: boolean;
+  json?: boolean;
+}
+
+async function demo(shell: Shell, options: Options): Promise<void> {
   const signal = stopSignals();
-  const say = (text: string): void => void process.stderr.write(`${text}\n`);
+  const say = (text: string): void => void shell.stderr.write(`${text}\n`);
   say(
     'Real here: PostgreSQL, Temporal, LiveKit with the people in its room, the server and the worker. Simulated: Google (Meet and its directory), over HTTP.',
   );
-  const given = process.env.ROLLCALL_DATA_DIR;
+  const given = shell.env.ROLLCALL_DATA_DIR;
   const dataDir = given || (await mkdtemp(join(tmpdir(), 'rollcall-demo-')));
   let running: LocalRollcall | undefined;
   try {
     // Google is always played here, even where a real account is configured.
     const env = { ...TIMES, GOOGLE_SERVICE_ACCOUNT_KEY: '', LIVEKIT_URL: '' };
-    const write = (line: string): void => void process.stderr.write(`${line}\n`);
+    const write = (line: string): void => void shell.stderr.write(`${line}\n`);
     running = await startLocalRollcall({
       dataDir,
-      report: showProgress(),
+      report: showProgress(shell.stderr),
       env,
       write,
       signal,
@@ -69,7 +75,7 @@ async function demo(options: { keep?: boolean; json?: boolean }): Promise<void> 
     });
     const sinceMs = Date.now();
     const { meet, live } = await Promise.race([runClasses(running, say, signal), failure(running)]);
-    process.stdout.write(
+    shell.stdout.write(
       options.json
         ? `${JSON.stringify({ meet, livekit: live })}\n`
         : `\nAlgebra, on Google Meet:\n${attendanceTable(meet)}\n\nRecitation, on LiveKit:\n${attendanceTable(live)}\n`,
@@ -80,7 +86,7 @@ async function demo(options: { keep?: boolean; json?: boolean }): Promise<void> 
     if (options.keep) await keep(running, say, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
-    process.exitCode = 130;
+    shell.exitCode = 130;
   } finally {
     await running?.stop();
     if (!given) await rm(dataDir, { recursive: true, force: true });

@@ -5,8 +5,8 @@ import { localSecrets } from '../local/secrets.ts';
 import { dataDir } from './data-dir.ts';
 
 /** LiveKit by the environment, else that of the local mode that runs. Throws when there is none. */
-export function livekitAtHand(): LiveKitSettings {
-  const variables = Object.entries(process.env).filter((entry): entry is [string, string] => !!entry[1]);
+export function livekitAtHand(env: NodeJS.ProcessEnv): LiveKitSettings {
+  const variables = Object.entries(env).filter((entry): entry is [string, string] => !!entry[1]);
   const given = withLocal(Object.fromEntries(variables));
   if (given.LIVEKIT_URL === undefined) {
     throw new Error(
@@ -21,9 +21,9 @@ export function livekitAtHand(): LiveKitSettings {
 
 /** Local mode signs with the key of the environment where it is given one, else with its own. */
 function withLocal(given: Record<string, string>): Record<string, string> {
-  const livekitUrl = given.LIVEKIT_URL ? undefined : readAddresses(dataDir())?.livekitUrl;
+  const livekitUrl = given.LIVEKIT_URL ? undefined : readAddresses(dataDir(given))?.livekitUrl;
   if (livekitUrl === undefined) return given;
-  const { LIVEKIT_API_KEY, LIVEKIT_API_SECRET } = localSecrets({ dataDir: dataDir(), report: () => {} });
+  const { LIVEKIT_API_KEY, LIVEKIT_API_SECRET } = localSecrets({ dataDir: dataDir(given), report: () => {} });
   const isGiven = given.LIVEKIT_API_KEY && given.LIVEKIT_API_SECRET;
   return {
     ...given,

@@ -11,7 +11,7 @@ import { delivery } from '../livekit/test-webhook.ts';
 import { temporaryDirectory } from '../local/local-test.ts';
 import { classRow } from '../temporal/test-class.ts';
 import { type LiveKitClass, storeLiveKitClass } from '../temporal/test-livekit-class.ts';
-import { rollcall } from './test-rollcall.ts';
+import { noConnectionIsLeft, rollcall, spawnRollcall } from './test-rollcall.ts';
 import { changeRow } from './test-settled.ts';
 
 const START_MS = Date.parse('2026-03-02T09:00:00.000Z');
@@ -47,8 +47,9 @@ function fileOf(lines: readonly string[]): string {
   return path;
 }
 
+const env = () => ({ DATABASE_URL: database.serviceUrl });
 const replay = (lines: readonly string[], ...options: string[]) =>
-  rollcall(['replay-webhooks', fileOf(lines), ...options], { DATABASE_URL: database.serviceUrl });
+  rollcall(['replay-webhooks', fileOf(lines), ...options], env());
 
 const stored = async ({ ref }: LiveKitClass): Promise<number> => {
   const rows = await inTenant(database.db, ref.tenantId, (tx) =>
@@ -72,7 +73,7 @@ test('a log in any of its forms is stored once, however often it is replayed', a
     `${track}\r`,
     JSON.stringify({ raw: `base64:${Buffer.from('{"event":"\0').toString('base64')}` }),
   ];
-  const first = await replay(lines, '--json');
+  const first = await spawnRollcall(['replay-webhooks', fileOf(lines), '--json'], env());
   expect(first.err).toMatch(/^Replaying .+ …\nReplaying .+: done in .+, 9 lines\n$/);
   const expected = { lines: 9, wrong: 0, wrong_lines: [], calculated: [], rung: [] };
   expect([first.status, JSON.parse(first.out)]).toEqual([
@@ -156,7 +157,7 @@ describe('what cannot be done', () => {
     ['a file that is not there', 1, ['/nowhere/log.jsonl'], '/nowhere/log.jsonl cannot be read (ENOENT)'],
     ['a directory', 1, ['/'], '/ is a directory: expected a file'],
   ])('%s', async (_what, status, args, said) => {
-    const ended = await rollcall(['replay-webhooks', ...args], { DATABASE_URL: database.serviceUrl });
+    const ended = await rollcall(['replay-webhooks', ...args], env());
     expect([ended.status, ended.out]).toEqual([status, '']);
     expect(ended.err).toContain(said);
   });
@@ -169,3 +170,6 @@ describe('what cannot be done', () => {
     expect(err).toContain('rollcall: the database cannot be reached');
   });
 });
+
+test('none of them has left a connection open, for which its process would not end', () =>
+  noConnectionIsLeft(database));

@@ -8,8 +8,9 @@ import { calculateOne } from './calculate-one.ts';
 import { openTheDatabase } from './open-database.ts';
 import { printable } from './printable.ts';
 import { type Replayed, replayFile } from './replay-file.ts';
+import type { Shell } from './shell.ts';
 
-export function addReplayWebhooks(program: Command): void {
+export function addReplayWebhooks(program: Command, shell: Shell): void {
   program
     .command('replay-webhooks')
     .description(
@@ -20,13 +21,17 @@ export function addReplayWebhooks(program: Command): void {
       'its lines are bodies of webhooks, or {"body": "…"} or {"raw": "…"} with one as text, as GET /api/set-aside gives it',
     )
     .option('--json', 'print the result as JSON')
-    .action(replay);
+    .action((file: string, options: Options) => replay(shell, file, options));
 }
 
-async function replay(file: string, options: { json?: boolean }): Promise<void> {
+interface Options {
+  json?: boolean;
+}
+
+async function replay(shell: Shell, file: string, options: Options): Promise<void> {
   const bytes = await sizeOf(file);
-  const db = openTheDatabase();
-  const report = showProgress();
+  const db = openTheDatabase(shell.env);
+  const report = showProgress(shell.stderr);
   let replayed: Replayed;
   try {
     const step = `Replaying ${file}`;
@@ -39,7 +44,7 @@ async function replay(file: string, options: { json?: boolean }): Promise<void> 
     report({ kind: 'end', step, detail: `${replayed.lines} lines` });
     const calculated = await calculateSettled(db, replayed, report);
     await ringWaiting(db, replayed);
-    process.stdout.write(
+    shell.stdout.write(
       options.json ? `${JSON.stringify(inJson(replayed, calculated))}\n` : inWords(replayed, calculated),
     );
   } finally {

@@ -1,4 +1,7 @@
-/** The command line as a shell runs it: what it prints, and its exit status (0 done, 1 failed, 2 used wrongly). */
+/**
+ * The command line: what it prints, and its exit status (0 done, 1 failed, 2 used wrongly). Each command runs once as a
+ * shell runs it, here or in its own tests; what else is said of it does not need a process of its own.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jwtVerify } from 'jose';
@@ -6,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
 import { temporaryDirectory } from '../local/local-test.ts';
 import { localSecrets } from '../local/secrets.ts';
-import { rollcall } from './test-rollcall.ts';
+import { noConnectionIsLeft, rollcall, spawnRollcall } from './test-rollcall.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -18,7 +21,6 @@ describe('used wrongly it ends with status 2 and names what was wrong', () => {
   test.each([
     ['no command', [], 'Usage: rollcall'],
     ['an unknown command', ['rollup'], "unknown command 'rollup'"],
-    ['an unknown option', ['start', '--loud'], "unknown option '--loud'"],
     ['a missing option', ['token', '--role', 'admin'], '--tenant <tenant>'],
     ['a tenant that is no name', ['token', '--tenant', 'A B', '--role', 'admin'], '1 to 63 of a-z'],
     ['a school that is no name', ['tenant', 'add', 'A B'], '1 to 63 of a-z'],
@@ -33,6 +35,12 @@ describe('used wrongly it ends with status 2 and names what was wrong', () => {
     const { status, out, err } = await rollcall(args);
     expect([status, out]).toEqual([2, '']);
     expect(err).toContain(said);
+  });
+
+  test('an unknown option', async () => {
+    const { status, out, err } = await spawnRollcall(['start', '--loud']);
+    expect([status, out]).toEqual([2, '']);
+    expect(err).toContain("unknown option '--loud'");
   });
 });
 
@@ -64,14 +72,14 @@ describe('what fails ends with status 1 and says why, without secrets', () => {
   });
 
   test('migrate by a login that is not the owner', async () => {
-    const { status, err } = await rollcall(['migrate'], { DATABASE_URL: database.serviceUrl });
+    const { status, err } = await spawnRollcall(['migrate'], { DATABASE_URL: database.serviceUrl });
     expect(status).toBe(1);
     expect(err).toMatch(/^rollcall: the migration failed: permission denied .+\n$/);
   });
 
   test('meet-check with a step that fails, which it prints with its cure', async () => {
     const args = ['meet-check', '--as', 'a@school.example', '--json'];
-    const { status, out } = await rollcall(args, { GOOGLE_SERVICE_ACCOUNT_KEY: '/nowhere/key.json' });
+    const { status, out } = await spawnRollcall(args, { GOOGLE_SERVICE_ACCOUNT_KEY: '/nowhere/key.json' });
     expect(status).toBe(1);
     expect(JSON.parse(out)).toMatchObject({
       step: 'key',
@@ -92,7 +100,7 @@ describe('what fails ends with status 1 and says why, without secrets', () => {
 
 describe('what is done ends with status 0', () => {
   test('--help', async () => {
-    const { status, out } = await rollcall(['--help']);
+    const { status, out } = await spawnRollcall(['--help']);
     expect(status).toBe(0);
     expect(out).toContain('meet-check');
   });
@@ -109,7 +117,7 @@ describe('what is done ends with status 0', () => {
       'Mona@school.example',
       '--json',
     ];
-    const { status, out } = await rollcall(args, { ROLLCALL_DATA_DIR: dataDir });
+    const { status, out } = await spawnRollcall(args, { ROLLCALL_DATA_DIR: dataDir });
     expect(status).toBe(0);
     const secret = new TextEncoder().encode(localSecrets({ dataDir, report: () => {} }).AUTH_JWT_SECRET);
     const { payload } = await jwtVerify(JSON.parse(out).token, secret);
@@ -125,9 +133,13 @@ describe('what is done ends with status 0', () => {
 
   test('tenant add, which says whether the school was there', async () => {
     const args = ['tenant', 'add', 'a-school', '--json'];
-    for (const added of [true, false]) {
-      const { status, out } = await rollcall(args, { DATABASE_URL: database.serviceUrl });
-      expect([status, JSON.parse(out)]).toEqual([0, { tenant: 'a-school', added }]);
-    }
+    const env = { DATABASE_URL: database.serviceUrl };
+    const first = await spawnRollcall(args, env);
+    expect([first.status, JSON.parse(first.out)]).toEqual([0, { tenant: 'a-school', added: true }]);
+    const second = await rollcall(args, env);
+    expect([second.status, JSON.parse(second.out)]).toEqual([0, { tenant: 'a-school', added: false }]);
   });
 });
+
+test('none of them has left a connection open, for which its process would not end', () =>
+  noConnectionIsLeft(database));

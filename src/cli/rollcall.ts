@@ -1,40 +1,4 @@
 #!/usr/bin/env node
-/** The command line. Exit status 0: done, 1: failed, 2: used wrongly. */
-import { Command, CommanderError } from 'commander';
-import { WrongUsage } from './wrong-usage.ts';
+import { run } from './run.ts';
 
-const program = new Command('rollcall')
-  .description(
-    'Decides, for every online class, who was there, for how long and what that is worth, and can show why.',
-  )
-  .exitOverride()
-  .configureHelp({ sortSubcommands: true });
-/** Each is loaded when it is wanted: what the others need takes half a second. */
-const COMMANDS: Record<string, () => Promise<(program: Command) => void>> = {
-  demo: async () => (await import('./demo.ts')).addDemo,
-  start: async () => (await import('./start.ts')).addStart,
-  migrate: async () => (await import('./migrate.ts')).addMigrate,
-  'meet-check': async () => (await import('./meet-check.ts')).addMeetCheck,
-  tenant: async () => (await import('./tenant.ts')).addTenant,
-  token: async () => (await import('./token.ts')).addToken,
-  calculate: async () => (await import('./calculate.ts')).addCalculate,
-  'verify-livekit': async () => (await import('./verify-livekit.ts')).addVerifyLiveKit,
-  debug: async () => (await import('./debug.ts')).addDebug,
-  'replay-webhooks': async () => (await import('./replay-webhooks.ts')).addReplayWebhooks,
-  clean: async () => (await import('./clean.ts')).addClean,
-};
-const wanted = process.argv[2] ?? '';
-const loads = Object.entries(COMMANDS).filter(([name]) => name === wanted);
-for (const [, load] of loads.length > 0 ? loads : Object.entries(COMMANDS)) (await load())(program);
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? 0 : 2;
-  } else {
-    process.stderr.write(`rollcall: ${error instanceof Error ? error.message : String(error)}\n`);
-    if (process.env.LOG_LEVEL === 'debug' && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-    process.exitCode = error instanceof WrongUsage ? 2 : 1;
-  }
-}
+await run(process.argv.slice(2), process);

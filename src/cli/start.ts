@@ -3,23 +3,29 @@ import { showProgress } from '../local/progress.ts';
 import { startLocalRollcall } from '../local/rollcall.ts';
 import { stopSignals } from '../local/stop-signals.ts';
 import { dataDir } from './data-dir.ts';
+import type { Shell } from './shell.ts';
 
-export function addStart(program: Command): void {
+export function addStart(program: Command, shell: Shell): void {
   program
     .command('start')
     .description('run Rollcall on this machine until Ctrl-C; its data stays in ROLLCALL_DATA_DIR')
     .option('--watch', 'restart server and worker when a file changes')
     .option('--json', 'print the addresses as JSON')
-    .action(start);
+    .action((options: Options) => start(shell, options));
 }
 
-async function start(options: { watch?: boolean; json?: boolean }): Promise<void> {
+interface Options {
+  watch?: boolean;
+  json?: boolean;
+}
+
+async function start(shell: Shell, options: Options): Promise<void> {
   const signal = stopSignals();
-  const env = { PORT: process.env.PORT || '3000' };
+  const env = { PORT: shell.env.PORT || '3000' };
   const running = await startLocalRollcall({
-    dataDir: dataDir(),
-    report: showProgress(),
-    write: (line) => process.stderr.write(`${line}\n`),
+    dataDir: dataDir(shell.env),
+    report: showProgress(shell.stderr),
+    write: (line) => shell.stderr.write(`${line}\n`),
     env,
     livekit: 'if_available',
     signal,
@@ -36,7 +42,7 @@ async function start(options: { watch?: boolean; json?: boolean }): Promise<void
     meet: running.simulatorUrl ? `simulated at ${running.simulatorUrl}` : 'Google',
     livekit: running.livekitUrl ?? null,
   };
-  process.stdout.write(options.json ? `${JSON.stringify(addresses)}\n` : `${inWords(addresses)}\n`);
+  shell.stdout.write(options.json ? `${JSON.stringify(addresses)}\n` : `${inWords(addresses)}\n`);
   const ended = new Promise<void>((resolve) =>
     signal.addEventListener('abort', () => resolve(), { once: true }),
   );

@@ -3,8 +3,9 @@ import { inTenant } from '../db/client.ts';
 import { ensureTenant, tenantExists } from '../db/tenants.ts';
 import { openTheDatabase } from './open-database.ts';
 import { schoolName } from './school.ts';
+import type { Shell } from './shell.ts';
 
-export function addTenant(program: Command): void {
+export function addTenant(program: Command, shell: Shell): void {
   program
     .command('tenant')
     .description('manage schools')
@@ -12,11 +13,15 @@ export function addTenant(program: Command): void {
     .description('make a school; its first admin token would do so too')
     .argument('<name>', 'as tokens will name it', schoolName)
     .option('--json', 'print the result as JSON')
-    .action(add);
+    .action((name: string, options: Options) => add(shell, name, options));
 }
 
-async function add(name: string, options: { json?: boolean }): Promise<void> {
-  const db = openTheDatabase();
+interface Options {
+  json?: boolean;
+}
+
+async function add(shell: Shell, name: string, options: Options): Promise<void> {
+  const db = openTheDatabase(shell.env);
   try {
     const added = await inTenant(db, name, async (tx) => {
       if (await tenantExists(tx, name)) return false;
@@ -24,7 +29,7 @@ async function add(name: string, options: { json?: boolean }): Promise<void> {
       return true;
     });
     const said = added ? `School "${name}" was added.` : `School "${name}" was there already.`;
-    process.stdout.write(options.json ? `${JSON.stringify({ tenant: name, added })}\n` : `${said}\n`);
+    shell.stdout.write(options.json ? `${JSON.stringify({ tenant: name, added })}\n` : `${said}\n`);
   } finally {
     await db.close();
   }

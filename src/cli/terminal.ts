@@ -7,8 +7,8 @@ export interface Terminal {
   release(): void;
 }
 
-/** Rows and columns are 0 where nobody knows them. */
-interface Output extends Size {
+/** Rows and columns are 0 or missing where nobody knows them. */
+interface Output extends Partial<Size> {
   write(text: string): unknown;
 }
 

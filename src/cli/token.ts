@@ -5,8 +5,9 @@ import { ROLES, SUBJECT } from '../http/authentication.ts';
 import { localSecrets } from '../local/secrets.ts';
 import { dataDir } from './data-dir.ts';
 import { schoolName } from './school.ts';
+import type { Shell } from './shell.ts';
 
-export function addToken(program: Command): void {
+export function addToken(program: Command, shell: Shell): void {
   program
     .command('token')
     .description('make an access token for local mode')
@@ -16,9 +17,10 @@ export function addToken(program: Command): void {
     .option('--json', 'print the token as JSON')
     .action(async (options: { tenant: string; role: string; sub: string; json?: boolean }) => {
       const secret =
-        process.env.AUTH_JWT_SECRET || localSecrets({ dataDir: dataDir(), report: () => {} }).AUTH_JWT_SECRET;
+        shell.env.AUTH_JWT_SECRET ||
+        localSecrets({ dataDir: dataDir(shell.env), report: () => {} }).AUTH_JWT_SECRET;
       const token = await signToken(secret, options);
-      process.stdout.write(options.json ? `${JSON.stringify({ token })}\n` : `${token}\n`);
+      shell.stdout.write(options.json ? `${JSON.stringify({ token })}\n` : `${token}\n`);
     });
 }
 

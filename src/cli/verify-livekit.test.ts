@@ -10,7 +10,7 @@ import type { LiveKitSettings } from '../livekit/keys.ts';
 import { useLiveKit } from '../livekit/test-livekit.ts';
 import { classRow } from '../temporal/test-class.ts';
 import { type LiveKitClass, storeLiveKitClass, sweepsOf } from '../temporal/test-livekit-class.ts';
-import { rollcall } from './test-rollcall.ts';
+import { noConnectionIsLeft, rollcall, spawnRollcall } from './test-rollcall.ts';
 import { changeRow } from './test-settled.ts';
 
 const MINUTE_MS = 60_000;
@@ -35,13 +35,14 @@ async function openClass(tenantId: string): Promise<LiveKitClass> {
   return made;
 }
 
+const env = ({ url, key }: LiveKitSettings) => ({
+  DATABASE_URL: database.serviceUrl,
+  LIVEKIT_URL: url,
+  LIVEKIT_API_KEY: key.apiKey,
+  LIVEKIT_API_SECRET: key.secret,
+});
 const verify = (settings: LiveKitSettings, ...args: string[]) =>
-  rollcall(['verify-livekit', '--tenant', lesson.ref.tenantId, ...args], {
-    DATABASE_URL: database.serviceUrl,
-    LIVEKIT_URL: settings.url,
-    LIVEKIT_API_KEY: settings.key.apiKey,
-    LIVEKIT_API_SECRET: settings.key.secret,
-  });
+  rollcall(['verify-livekit', '--tenant', lesson.ref.tenantId, ...args], env(settings));
 
 const append = ({ ref }: LiveKitClass, ...events: Omit<NewEvent, 'classId' | 'source' | 'sourceEventId'>[]) =>
   inTenant(database.db, ref.tenantId, (tx) =>
@@ -219,12 +220,15 @@ describe('with LiveKit itself', () => {
         timeout: 20_000,
       })
       .toEqual([2]);
-    const first = await verify(settings, '--session', lesson.ref.classId, '--json');
+    const { tenantId, classId } = lesson.ref;
+    const args = ['verify-livekit', '--tenant', tenantId, '--session', classId, '--json'];
+    const first = await spawnRollcall(args, env(settings));
+    expect(first.status).toBe(0);
     expect(first.err).not.toContain('rollcall:');
     expect(JSON.parse(first.out).classes).toMatchObject([
       { present: 1, changes: [{ change: 'not_in_log', who: 'student@school.example' }] },
     ]);
-    const second = await verify(settings, '--session', lesson.ref.classId, '--json');
+    const second = await verify(settings, '--session', classId, '--json');
     expect(JSON.parse(second.out).classes).toMatchObject([{ present: 1, changes: [] }]);
   });
 });
@@ -269,3 +273,6 @@ describe('without LiveKit', () => {
     expect(err).toContain('expected the id of a class');
   });
 });
+
+test('none of them has left a connection open, for which its process would not end', () =>
+  noConnectionIsLeft(database));

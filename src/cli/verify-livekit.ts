@@ -3,7 +3,7 @@ import { listClassIds } from '../db/class-ids.ts';
 import { type Database, databaseUnavailable, inTenant } from '../db/client.ts';
 import { LiveKitFault } from '../livekit/fault.ts';
 import { createLiveKitRooms, type LiveKitRooms } from '../livekit/rooms.ts';
-import { showProgress } from '../local/progress.ts';
+import { type Report, showProgress } from '../local/progress.ts';
 import { loggable } from '../loggable.ts';
 import { atOnce } from './at-once.ts';
 import { classId } from './class-id.ts';
@@ -11,10 +11,11 @@ import { livekitAtHand } from './livekit-at-hand.ts';
 import { keepLook, lookIntoRoom } from './look-into-room.ts';
 import { openTheDatabase } from './open-database.ts';
 import { schoolName } from './school.ts';
+import type { Shell } from './shell.ts';
 import { inJson, inWords, type Verified } from './verified-rooms.ts';
 import { whichTenant } from './which-tenant.ts';
 
-export function addVerifyLiveKit(program: Command): void {
+export function addVerifyLiveKit(program: Command, shell: Shell): void {
   program
     .command('verify-livekit')
     .description(
@@ -24,7 +25,7 @@ export function addVerifyLiveKit(program: Command): void {
     .option('--dry-run', 'keep nothing')
     .option('--tenant <tenant>', 'the school; needed when there are several', schoolName)
     .option('--json', 'print the result as JSON')
-    .action(verify);
+    .action((options: Options) => verify(shell, options));
 }
 
 interface Options {
@@ -37,15 +38,20 @@ interface Options {
 /** A thousand rooms are listed within a minute, and LiveKit has its hands free for the calls. */
 const AT_ONCE = 4;
 
-async function verify(options: Options): Promise<void> {
-  const rooms = createLiveKitRooms({ settings: livekitAtHand(), now: Date.now });
-  const db = openTheDatabase(AT_ONCE);
+async function verify(shell: Shell, options: Options): Promise<void> {
+  const rooms = createLiveKitRooms({ settings: livekitAtHand(shell.env), now: Date.now });
+  const db = openTheDatabase(shell.env, AT_ONCE);
   try {
     const tenant = await whichTenant(db, { tenant: options.tenant, classId: options.session });
     const ids = options.session === undefined ? await openNow(db, tenant) : [options.session];
-    const verified = await verifyAll(db, rooms, tenant, ids, options.dryRun !== true);
     const dryRun = options.dryRun === true;
-    process.stdout.write(
+    const verified = await verifyAll(
+      db,
+      rooms,
+      { tenantId: tenant, ids, keep: !dryRun },
+      showProgress(shell.stderr),
+    );
+    shell.stdout.write(
       options.json
         ? `${JSON.stringify(inJson(tenant, dryRun, verified))}\n`
         : inWords(tenant, dryRun, verified),
@@ -66,12 +72,10 @@ const openNow = (db: Database, tenantId: string): Promise<string[]> =>
 async function verifyAll(
   db: Database,
   rooms: LiveKitRooms,
-  tenantId: string,
-  ids: readonly string[],
-  keep: boolean,
+  { tenantId, ids, keep }: { tenantId: string; ids: readonly string[]; keep: boolean },
+  report: Report,
 ): Promise<Verified[]> {
   const verified = new Map<string, Verified>();
-  const report = showProgress();
   const step = `Verifying ${ids.length === 1 ? '1 room' : `${ids.length} rooms`} of ${tenantId}`;
   report({ kind: 'begin', step });
   await atOnce(ids, AT_ONCE, async (id) => {

@@ -32,20 +32,19 @@ type TemporalConfig = Pick<Config, Extract<keyof Config, `TEMPORAL_${string}`>>;
 const PATIENCE_MS = 2_000;
 
 /** Asks Temporal by the environment, else that of the local mode that runs. Connects when first asked. */
-export async function createWorkflowLook(): Promise<WorkflowLook> {
-  const given = process.env;
-  const address = given.TEMPORAL_ADDRESS || readAddresses(dataDir())?.temporalAddress;
+export async function createWorkflowLook(env: NodeJS.ProcessEnv): Promise<WorkflowLook> {
+  const address = env.TEMPORAL_ADDRESS || readAddresses(dataDir(env))?.temporalAddress;
   if (address === undefined) {
     const reason = 'TEMPORAL_ADDRESS is not set, and no local mode runs';
     return { of: async () => ({ state: 'unreachable', reason }), close: async () => {} };
   }
   const wanted: TemporalConfig = {
     TEMPORAL_ADDRESS: address,
-    TEMPORAL_NAMESPACE: given.TEMPORAL_NAMESPACE || 'default',
-    TEMPORAL_API_KEY: given.TEMPORAL_API_KEY || undefined,
-    TEMPORAL_TLS_CERT: given.TEMPORAL_TLS_CERT || undefined,
-    TEMPORAL_TLS_KEY: given.TEMPORAL_TLS_KEY || undefined,
-    TEMPORAL_TLS_CA: given.TEMPORAL_TLS_CA || undefined,
+    TEMPORAL_NAMESPACE: env.TEMPORAL_NAMESPACE || 'default',
+    TEMPORAL_API_KEY: env.TEMPORAL_API_KEY || undefined,
+    TEMPORAL_TLS_CERT: env.TEMPORAL_TLS_CERT || undefined,
+    TEMPORAL_TLS_KEY: env.TEMPORAL_TLS_KEY || undefined,
+    TEMPORAL_TLS_CA: env.TEMPORAL_TLS_CA || undefined,
   };
   // What server and worker want besides is not looked at.
   const { namespace, ...connecting } = await temporalOptions(wanted as Config);
