@@ -10,10 +10,13 @@ import { livekitRooms } from './livekit-rooms.ts';
 import { noteProblem } from './note-problem.ts';
 import { retryOf } from './provider-retry.ts';
 
-/** The class is cancelled, whatever the provider says; so many tries and then people have to leave by themselves. */
+/**
+ * The class is cancelled, whatever the provider says; so many tries and then people have to leave by themselves. Only the
+ * end of the workflow waits for them, some 15 s in all, and not at all where LiveKit is off.
+ */
 const TRIES = 5;
 
-/** Closes the room of a cancelled class, if it was opened for this class alone; its evidence stays. */
+/** Closes the room of a cancelled class, if it was made for this class alone; its evidence stays. */
 export async function closeCancelled(deps: ActivityDeps, ref: ClassRef): Promise<void> {
   const { db, now, presentMemories } = deps;
   presentMemories.forget(ref.classId);
@@ -55,7 +58,7 @@ async function closeFor(
   deps: ActivityDeps,
   ref: ClassRef,
   { provider, meetingCode, openedAt }: ClassRow,
-  { spaceName, roomName, occupied }: SessionRow,
+  { spaceName, roomName }: SessionRow,
 ): Promise<void> {
   switch (provider) {
     case 'meet': {
@@ -64,8 +67,9 @@ async function closeFor(
       return await deps.meet.endConference({ subject, spaceName });
     }
     case 'livekit':
-      // Somebody may have come before it was opened: LiveKit makes a room for whoever has a token.
-      if (roomName !== null && (openedAt !== null || occupied)) await livekitRooms(deps).close(roomName);
+      // Opened or not: LiveKit makes a room for whoever has a token, and everybody on the roster may have one from the
+      // scheduling on.
+      if (roomName !== null) await livekitRooms(deps).close(roomName);
       return;
     case 'whiteboard':
       return;

@@ -1,8 +1,9 @@
 /** A LiveKit room is made, kept, deleted and closed; and finds what was told about it before it had a class. */
 import { eq } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { cancelClass, changeClass } from '../src/db/change-class.ts';
 import { inTenant } from '../src/db/client.ts';
-import { classes, events, sessions, setAside } from '../src/db/schema.ts';
+import { classes, events, setAside } from '../src/db/schema.ts';
 import { delivery, sha256 } from '../src/livekit/test-webhook.ts';
 import { classRow } from '../src/temporal/test-class.ts';
 import { AWAY, REFUSED } from '../src/temporal/test-livekit.ts';
@@ -16,6 +17,7 @@ import { startTestActivities, type TestActivities } from './test-activities.ts';
 
 const START = Date.parse('2026-03-02T09:00:00.000Z');
 const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
 const END = START + 40 * MINUTE;
 
 let world: TestActivities;
@@ -139,17 +141,29 @@ describe('the room of a cancelled class', () => {
     expect(asked()).toEqual(['close']);
   });
 
-  test('is not asked for when the class was never opened and nobody came', async () => {
-    const tomorrow = { startMs: START + 24 * 60 * MINUTE };
-    const lesson = await cancelled(tomorrow);
-    await world.run(closeCancelled, [lesson.ref]);
-    expect(asked()).toEqual([]);
-    const entered = await cancelled(tomorrow);
-    await inTenant(world.db, 'school', (tx) =>
-      tx.update(sessions).set({ occupied: true }).where(eq(sessions.classId, entered.ref.classId)),
-    );
-    await world.run(closeCancelled, [entered.ref]);
-    expect(asked()).toEqual(['close']);
+  const TOMORROW = START + 24 * HOUR;
+  test.each([
+    ['was never opened', TOMORROW],
+    ['was opened and then moved to tomorrow', START + MINUTE / 2],
+  ])('is closed also if it %s: whoever has a token makes the room', async (_which, startMs) => {
+    const lesson = await open({ startMs });
+    const { ref, room, student } = lesson;
+    await inTenant(world.db, 'school', async (tx) => {
+      await changeClass(tx, ref, { startMs: TOMORROW }, world.deps.now);
+      await cancelClass(tx, ref, 'The teacher is ill.', world.deps.now);
+    });
+    expect((await classRow(world.db, ref)).openedAt).toBeNull();
+    world.livekit.stay({ room, identity: student, fromMs: START, untilMs: TOMORROW });
+    await world.run(closeCancelled, [ref]);
+    expect(world.livekit.calls).toMatchObject([{ name: 'close', room }]);
+    expect(await settled(lesson)).toBe(true);
+  });
+
+  test('keeps no class waiting where LiveKit is off', async () => {
+    const lesson = await cancelled({ startMs: TOMORROW });
+    await world.run(closeCancelled, [lesson.ref], { deps: { livekit: null } });
+    expect(await settled(lesson)).toBe(true);
+    expect((await classRow(world.db, lesson.ref)).captureProblem).toMatchObject({ code: 'not_configured' });
   });
 
   test('is given up after five tries: people leave by themselves', async () => {

@@ -1,7 +1,9 @@
 /**
  * Sends HTTP requests over kept-alive connections, cheaply, so that the cores are the server's: a request is written as
  * it is, of an answer the status and the length are read. Closed loop: each connection sends when it was answered. Open
- * loop: requests are due at a rate whatever the server does, and their latency counts from when they were due.
+ * loop: requests are due at a rate whatever the server does, and their latency counts from when they were due. A
+ * connection whose request was refused with Retry-After sends the next one when that is over, as LiveKit does (DefaultBackoff
+ * of hashicorp/go-retryablehttp); what is due meanwhile waits in the sender, as it does there.
  */
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,7 +13,8 @@ export interface Answered {
   dueMs: number;
   sentMs: number;
   doneMs: number;
-  retryAfter: boolean;
+  /** Seconds; null: the answer says nothing of it. */
+  retryAfter: number | null;
 }
 
 export interface LoadOptions {
@@ -27,8 +30,10 @@ export interface LoadOptions {
 
 export interface Load {
   answers: Answered[];
-  /** Were due, but not answered within the grace. */
+  /** Were sent, but not answered within the grace. */
   unanswered: number;
+  /** Were due, but still waited in the sender at the end. */
+  unsent: number;
   forMs: number;
 }
 
@@ -42,7 +47,7 @@ export async function load(options: LoadOptions): Promise<Load> {
   let open = true;
 
   const release = (connection: Connection): void => {
-    const next = due.shift();
+    const next = open ? due.shift() : undefined;
     if (next !== undefined) connection.send(options.request(), next);
     else if (rate === undefined && open) connection.send(options.request(), performance.now());
     else idle.push(connection);
@@ -51,7 +56,9 @@ export async function load(options: LoadOptions): Promise<Load> {
     Array.from({ length: options.connections }, () =>
       createConnection(options.port, (answer, connection) => {
         answers.push(answer);
-        release(connection);
+        if (answer.retryAfter === null) release(connection);
+        else if (!open) idle.push(connection);
+        else setTimeout(() => release(connection), answer.retryAfter * 1_000);
       }),
     ),
   );
@@ -74,10 +81,10 @@ export async function load(options: LoadOptions): Promise<Load> {
   open = false;
   const untilMs = performance.now() + GRACE_MS;
   while (idle.length < connections.length && performance.now() < untilMs && !signal.aborted) await sleep(5);
-  const unanswered = due.length + (connections.length - idle.length);
+  const unanswered = connections.length - idle.length;
   for (const connection of connections) connection.close();
   signal.throwIfAborted();
-  return { answers, unanswered, forMs };
+  return { answers, unanswered, unsent: due.length, forMs };
 }
 
 interface Connection {
@@ -103,17 +110,15 @@ async function createConnection(
     const chunked = /transfer-encoding: chunked/i.test(received.slice(0, head));
     if (chunked ? !received.endsWith('0\r\n\r\n') : received.length < head + 4 + length) return;
     const status = Number(received.slice(9, 12));
-    const retryAfter = /\r\nretry-after: /i.test(received.slice(0, head));
+    const told = /\r\nretry-after: (\d+)/i.exec(received.slice(0, head))?.[1];
+    const retryAfter = told === undefined ? null : Number(told);
     closing = /\r\nconnection: close/i.test(received.slice(0, head));
     received = '';
-    if (!closing) done(status, retryAfter);
-    else void reconnect().then(() => done(status, retryAfter));
-  };
-  const done = (status: number, retryAfter: boolean): void => {
     if (asked === null) return;
     const answer = { status, retryAfter, ...asked, doneMs: performance.now() };
     asked = null;
-    onAnswer(answer, connection);
+    if (!closing) onAnswer(answer, connection);
+    else void reconnect().then(() => onAnswer(answer, connection));
   };
   const reconnect = async (): Promise<void> => {
     socket = connect(port, '127.0.0.1').setNoDelay(true);

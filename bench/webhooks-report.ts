@@ -13,22 +13,21 @@ export interface Overload {
   refused_p99_ms: number;
   other_answers: number;
   unanswered: number;
+  /** Due, but held back by a sender that was told to wait. */
+  unsent: number;
   memory_before_mib: number;
   memory_most_mib: number;
   drained_ms: number;
 }
 
+type HalfFigure = 'ours_p50_ms' | 'ours_p99_ms' | 'bare_p50_ms' | 'bare_p99_ms';
+
 export interface Report extends Machine {
   bench: 'webhooks';
   pairs: { ours_per_second: number; bare_per_second: number; ratio: number }[];
   ratio: { median: number; least: number; most: number };
-  half: {
-    per_second: number;
-    ours_p50_ms: number;
-    ours_p99_ms: number;
-    bare_p50_ms: number;
-    bare_p99_ms: number;
-  };
+  /** Medians of the pairs. */
+  half: Record<HalfFigure, number> & { per_second: number; pairs: Record<HalfFigure, number>[] };
   overload: Overload[];
 }
 

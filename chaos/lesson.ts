@@ -44,6 +44,10 @@ export interface AttendanceRecord {
   status: string;
   is_final: boolean;
   present_seconds: number;
+  bridged_seconds: number;
+  interruptions: number;
+  first_join: string | null;
+  last_leave: string | null;
   at_least_minutes?: number;
   flags: string[];
 }

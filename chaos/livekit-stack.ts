@@ -13,7 +13,7 @@ import { signToken } from '../src/cli/token.ts';
 import { freePort } from '../src/local/free-port.ts';
 import { type RunningLiveKit, startLivekit } from '../src/local/livekit.ts';
 import { joinRooms, type Participants } from '../src/simulators/livekit/participants.ts';
-import type { Lesson } from './lesson.ts';
+import type { Lesson, LessonPlan } from './lesson.ts';
 import { POLICY, startTestRollcall, TENANT, type TestRollcall, until } from './test-rollcall.ts';
 
 const KEY = { apiKey: 'APIofTheFaults', apiSecret: 'thirty-two-characters-and-some-more-for-faults' };
@@ -106,7 +106,12 @@ export async function startLiveKitStack(): Promise<LiveKitStack> {
 /** A class on LiveKit that begins in some seconds, when its room is there. */
 export async function scheduleLive(
   { rollcall }: LiveKitStack,
-  { startsIn = 9, seconds, students = 2 }: { startsIn?: number; seconds: number; students?: number },
+  {
+    startsIn = 9,
+    seconds,
+    students = 2,
+    body: further = {},
+  }: Pick<LessonPlan, 'startsIn' | 'students' | 'body'> & { seconds: number },
 ): Promise<LiveLesson> {
   const mark = randomBytes(4).toString('hex');
   const request = {
@@ -117,6 +122,7 @@ export async function scheduleLive(
     start_time: new Date(Date.now() + startsIn * 1_000).toISOString(),
     duration_seconds: seconds,
     policy: POLICY.name,
+    ...further,
   };
   const { status, body } = await rollcall.call<Record<string, string>>(
     'POST',
@@ -136,7 +142,7 @@ export async function scheduleLive(
 
 /** What the test itself saw of somebody: from when until when they were in the room. */
 export interface Truth {
-  stays: { fromMs: number; toMs: number }[];
+  stays: { connection: string; fromMs: number; toMs: number }[];
 }
 
 /** Milliseconds within the lesson, of the union of the stays. */

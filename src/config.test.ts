@@ -155,6 +155,11 @@ describe('the environment', () => {
       'LIVEKIT_KEYS: entry 1: expected',
     ],
     [
+      'keys of two tenants and none for all',
+      { LIVEKIT_URL: LIVEKIT.LIVEKIT_URL, LIVEKIT_KEYS: 'a:top-secret:school,b:top-secret:academy' },
+      "LIVEKIT_KEYS: each key is one tenant's own",
+    ],
+    [
       'a key with two secrets',
       { ...LIVEKIT, LIVEKIT_KEYS: 'key:top-secret-2' },
       'LIVEKIT_KEYS: entry 1: key is',

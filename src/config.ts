@@ -25,7 +25,10 @@ const variables = z.object({
   LIVEKIT_URL: z.url({ protocol: /^(wss?|https?)$/ }).optional(),
   LIVEKIT_API_KEY: z.string().optional(),
   LIVEKIT_API_SECRET: z.string().optional(),
-  /** Further keys that may sign, while rotating: `key:secret,key:secret`, each with `:tenant` where it is one tenant's own. */
+  /**
+   * Further keys that may sign webhooks, while rotating: `key:secret,key:secret`, each with `:tenant` where it is one
+   * tenant's own. The first key of all that names no tenant signs our calls and tokens; where all name the same, the first.
+   */
   LIVEKIT_KEYS: z.string().optional(),
   GOOGLE_SERVICE_ACCOUNT_KEY: z.string().optional(),
   GOOGLE_ROOT_URL: z.url().optional(),

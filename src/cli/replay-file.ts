@@ -78,7 +78,7 @@ function createStore(
   replayed: Replayed,
   wrong: (line: number, reason: string) => void,
 ): (batch: readonly Waiting[]) => Promise<void> {
-  const registered = new Set<string>();
+  const registered = new Map<string, string>();
   const commits = createGroupCommit<SignedDelivery, StoredDelivery>({
     write: (rows) => storeDeliveries(db, rows, registered),
     mostRows: AT_ONCE,

@@ -33,6 +33,7 @@ describe('whose a room is', () => {
     await tenant(database.db, 'south', { identity_form: 'itqan' });
     await tenant(database.db, 'under_score');
     await tenant(database.db, 'itqan', { room_pattern: 'itqan_academy-{type}-session-{id}' });
+    await tenant(database.db, 'north-2');
     await tenant(database.db, 'twin-a', { room_pattern: 'twin-{class_id}' });
     await tenant(database.db, 'twin-b', { room_pattern: 'twin-{class_id}' });
   });
@@ -96,6 +97,8 @@ describe('whose a room is', () => {
     ['another letter where the name has its underscore', room('underXscore'), undefined],
     ['another letter where the pattern has its underscore', 'itqanXacademy-quran-session-7', undefined],
     ['the patterns of two tenants', 'twin-7', undefined],
+    ['a name that begins with that of another', room('north-2'), 'north-2'],
+    ['only what begins with a name', room('north-7'), undefined],
   ])('without either, a room that fits %s: %s is of %s', async (_title, name, owner) => {
     const found = await ownerOf(name);
     expect([found?.tenant_id, found?.class_id]).toEqual([owner, owner && null]);
@@ -163,8 +166,13 @@ describe('what was set aside for a room', () => {
 });
 
 describe('the classes of all tenants that want work', () => {
+  const told = ({ tenantId, classId }: ClassRef) => ({ tenant_id: tenantId, class_id: classId });
   const uncalculated = async (max = 100) =>
     (await database.db.orm.execute(sql`select * from rollcall_uncalculated_classes(${max})`)).map((row) => ({
+      ...row,
+    }));
+  const unrung = async (max = 100) =>
+    (await database.db.orm.execute(sql`select * from rollcall_unrung_classes(${max})`)).map((row) => ({
       ...row,
     }));
 
@@ -179,8 +187,34 @@ describe('the classes of all tenants that want work', () => {
     await update(waiting, sql`evidence_pending = true`);
     await update(cancelled, sql`evidence_pending = true, settled_at = now(), cancelled_at = now()`);
     await update(seen, sql`settled_at = now()`);
-    const told = ({ tenantId, classId }: ClassRef) => ({ tenant_id: tenantId, class_id: classId });
     expect(await uncalculated()).toEqual([told(earlier), told(settled)]);
     expect(await uncalculated(1)).toEqual([told(earlier)]);
+  });
+
+  test('are told by tenant and id: those that wait for evidence, got some, and were not rung within the minute', async () => {
+    const waiting = { status: 'reconciling', pending: true, settled: null, rung: null };
+    const cases = [
+      waiting,
+      { ...waiting, rung: '61 seconds' },
+      { ...waiting, rung: '30 seconds' },
+      { ...waiting, pending: false },
+      { ...waiting, status: 'ended' },
+      { ...waiting, status: 'cancelled' },
+      { ...waiting, status: 'completed', settled: '1 hour' },
+    ];
+    const refs: ClassRef[] = [];
+    for (const { status, pending, settled, rung } of cases) {
+      const ref = await classIn(refs.length === 0 ? 'north' : 'south', room('north'));
+      refs.push(ref);
+      await update(
+        ref,
+        sql`status = ${status}, evidence_pending = ${pending}, settled_at = now() - ${settled}::interval,
+          last_rung_at = now() - ${rung}::interval`,
+      );
+    }
+    const found = refs.slice(0, 2).map(told);
+    expect(await unrung()).toEqual(expect.arrayContaining(found));
+    expect(await unrung()).toHaveLength(found.length);
+    expect(await unrung(1)).toHaveLength(1);
   });
 });

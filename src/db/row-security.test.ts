@@ -261,6 +261,7 @@ describe('what works with the rights of the owner', () => {
     rollcall_room_owners: `rollcall_room_owners(array['x'], array[null], 'x')`,
     rollcall_set_aside_for: `rollcall_set_aside_for('x')`,
     rollcall_uncalculated_classes: 'rollcall_uncalculated_classes(10)',
+    rollcall_unrung_classes: 'rollcall_unrung_classes(10)',
   };
   const functions = () =>
     owner`select p.proname, p.proconfig from pg_proc p join pg_namespace n on n.oid = p.pronamespace
@@ -273,7 +274,7 @@ describe('what works with the rights of the owner', () => {
   // Left out of a path, temporary tables and views come before everything else in it.
   test('looks for its tables among temporary ones last', async () => {
     for (const { proname, proconfig } of await functions()) {
-      expect([proname, proconfig]).toEqual([proname, ['search_path=public, pg_temp']]);
+      expect(proconfig, proname).toContain('search_path=public, pg_temp');
     }
   });
 

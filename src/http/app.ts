@@ -41,7 +41,8 @@ export function createApp(given: AppDeps): App {
 }
 
 function isDelivery({ method, url = '' }: IncomingMessage): boolean {
-  return method === 'POST' && (url === LIVEKIT_WEBHOOK_PATH || url.startsWith(`${LIVEKIT_WEBHOOK_PATH}?`));
+  // Also as Express would take it: LiveKit counts any 4xx as delivered, so a slash too many would lose everything.
+  return method === 'POST' && /^\/webhooks\/livekit\/?(?:\?|$)/i.test(url);
 }
 
 function createExpress(deps: Deps): Express {

@@ -21,8 +21,8 @@ export interface EvidenceBell {
 }
 
 /**
- * Keeps the rings that wait for their minute. They are lost with the process: then the next attempt of the workflow
- * finds the evidence.
+ * Keeps the rings that wait for their minute. They are lost with the process: then the sweeper rings for what LiveKit
+ * told, and the next attempt of the workflow finds the rest.
  */
 export function createEvidenceBell(deps: Omit<Deps, 'evidenceBell'>): EvidenceBell {
   const waiting = new Set<string>();

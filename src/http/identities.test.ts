@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { delivery, LIVEKIT, sign } from '../livekit/test-webhook.ts';
 import {
   at,
   HOUR_BEFORE_MS,
@@ -16,7 +17,7 @@ let app: TestApp;
 let id: string;
 let next = 0;
 beforeAll(async () => {
-  app = await startTestApp();
+  app = await startTestApp({ livekit: LIVEKIT });
   await app.call('POST', '/api/sources', { body: { name: 'zoom', kind: 'in_call' } });
 });
 afterAll(() => app.stop());
@@ -68,6 +69,42 @@ describe('the review queue', () => {
         { class_id: id, subject: 'Algebra', start_time: at(START_MS), state: 'unmatched', person_id: null },
       ],
     });
+  });
+
+  test('holds who dialled in to a LiveKit room, and their minutes count once they are matched', async () => {
+    app.clock.nowMs = HOUR_BEFORE_MS;
+    const { body: scheduled } = await app.call('POST', '/api/schedule/class', {
+      body: lesson({ provider: 'livekit' }),
+    });
+    const { class_id: classId, room_name: room } = scheduled;
+    app.clock.nowMs = END_MS + 10 * MINUTE_MS;
+    const caller = { sid: 'PA_sip', identity: 'sip_+4930123456', participant: { kind: 'SIP' } };
+    for (const told of [
+      delivery('room_started', { room, atMs: START_MS }),
+      delivery('participant_joined', { room, atMs: START_MS, ...caller }),
+      delivery('participant_left', { room, atMs: END_MS, joinedMs: START_MS, ...caller }),
+      delivery('room_finished', { room, atMs: END_MS }),
+    ]) {
+      const raw = JSON.stringify(told);
+      const headers = { authorization: await sign(raw) };
+      const { body } = await app.call('POST', '/webhooks/livekit', { token: null, raw, headers });
+      expect(body).toEqual({ stored: 'accepted' });
+    }
+    await app.call('POST', `/api/classes/${classId}/recalculate`);
+    const statusOf = async (name: string) => (await record(`${name}@school.example`, classId)).status;
+    expect([await statusOf('amal'), await statusOf('basil')]).toEqual(['unknown', 'unknown']);
+
+    const waiting = (await queue('unmatched')).filter(({ source }) => source === 'livekit');
+    expect(waiting).toMatchObject([
+      { kind: 'phone', display_name: 'Name of sip_+4930123456', classes: [{ class_id: classId }] },
+    ]);
+    const amal = (await record('amal@school.example', classId)).person_id;
+    expect((await decide(waiting[0]?.id, 'match', { person_id: amal })).status).toBe(200);
+    expect(await record('amal@school.example', classId)).toMatchObject({
+      status: 'present',
+      present_seconds: 2_400,
+    });
+    expect(await statusOf('basil')).toBe('absent');
   });
 
   test('pages in a stable order', async () => {

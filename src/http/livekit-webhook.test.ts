@@ -231,9 +231,36 @@ describe('who it is about', () => {
     await send(
       delivery('participant_joined', { room: one.room, sid: 'PA_f', identity, atMs: START_MS, participant }),
     );
-    expect(await identityOf(identity)).toMatchObject({ kind });
+    expect(await identityOf(`${kind}:${identity}`)).toMatchObject({ kind });
     const queue = (await app.call('GET', '/api/identities?state=unmatched&limit=200')).body.items;
-    expect(queue.some((item: Json) => item.identity === identity)).toBe(kind !== 'machine');
+    expect(queue.some((item: Json) => item.identity === `${kind}:${identity}`)).toBe(kind !== 'machine');
+  });
+
+  test('a machine is never taken for the person whose identity it has, nor a dial-in for another', async () => {
+    await app.call('PATCH', '/api/tenant', { body: { identity_form: 'itqan' } });
+    const one = await schedule();
+    const joins = async (sid: string, identity: string, kind: string) =>
+      await send(
+        delivery('participant_joined', {
+          room: one.room,
+          sid,
+          identity,
+          atMs: START_MS,
+          participant: { kind },
+        }),
+      );
+    await joins('PA_m1', `${one.teacher}:obs`, 'INGRESS');
+    await joins('PA_m2', `${one.teacher}:web`, 'STANDARD');
+    await joins('PA_m3', 'sip_4930111', 'SIP');
+    await joins('PA_m4', 'sip_4930222', 'SIP');
+    await app.call('PATCH', '/api/tenant', { body: { identity_form: null } });
+    expect((await eventsOf(one)).map(({ identity }) => identity)).toEqual([
+      `machine:${one.teacher}:obs`,
+      one.teacher,
+      'phone:sip_4930111',
+      'phone:sip_4930222',
+    ]);
+    expect(await identityOf(one.teacher)).toMatchObject({ kind: 'signed_in', person_id: one.teacher });
   });
 
   test("Itqan's identities are one person under every name, where the tenant writes them", async () => {
@@ -271,6 +298,30 @@ describe('a room that no class owns', () => {
     await app.call('PATCH', '/api/tenant', { body: { room_pattern: null } });
   });
 
+  test('is what it was when it came: an impossible time becomes no better with waiting', async () => {
+    await app.call('PATCH', '/api/tenant', { body: { room_pattern: 'room-{class_id}' } });
+    const one = await schedule({ provider: 'meet' });
+    const room = `room-${one.id}`;
+    for (const [index, joinedAtMs] of ['8700000000000000', '253370764800000'].entries()) {
+      await send(
+        delivery('participant_joined', {
+          room,
+          sid: `PA_j${index}`,
+          identity: `${one.teacher}:web`,
+          atMs: START_MS + index,
+          participant: { joinedAtMs },
+        }),
+      );
+    }
+    // By the clock of the database, which received them.
+    app.clock.nowMs = START_MS - 1_000;
+    const moved = await app.call('PATCH', `/api/classes/${one.id}`, { body: { provider: 'livekit' } });
+    await app.call('PATCH', '/api/tenant', { body: { room_pattern: null } });
+    expect(moved.status, JSON.stringify(moved.body)).toBe(200);
+    const seconds = Math.floor(START_MS / 1_000) * 1_000;
+    expect((await eventsOf(one)).map(({ at: when }) => when)).toEqual([at(seconds), at(seconds)]);
+  });
+
   test('is shown to nobody but the tenant whose it is', async () => {
     await send(delivery('room_started', { room: 'room-of-academy', atMs: START_MS }), OWN_KEY);
     const shown = (await app.call('GET', '/api/set-aside?limit=200')).body.items;
@@ -304,6 +355,9 @@ describe('what cannot be used is kept as that where its signature is good', () =
       (room) => delivery('room_finished', { room, atMs: START_MS, more: absurd(253_370_764_800) }),
     ],
     ['a negative time', (room) => delivery('room_finished', { room, atMs: START_MS, more: absurd(-5) })],
+    ['words that cannot be kept', () => `😀${'x'.repeat(190)}😀`],
+    ['a NUL in words', (room) => ({ event: 'room_started', room: { name: room }, createdAt: 'a\u0000b' })],
+    ['half a letter', (room) => `{"event":"room_started","room":{"name":"${room}"},"createdAt":"a\\ud83db"}`],
     ['a NUL', () => '{"event":"room_started","id":"\0"}'],
     ['nesting of 10,000', () => '['.repeat(10_000) + ']'.repeat(10_000)],
     [
@@ -432,9 +486,73 @@ describe('what LiveKit did not sign', () => {
     expect(await rowsInLog()).toBe(before);
   });
 
+  test('whoever sends bodies slowly keeps nobody out', async () => {
+    const { hostname, port } = new URL(app.url);
+    const slow = await Promise.all(
+      Array.from({ length: 450 }, async () => {
+        const socket = connect(Number(port), hostname);
+        await new Promise((resolve) => socket.once('connect', resolve));
+        socket.write(`POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{"event":`);
+        return socket;
+      }),
+    );
+    const large = await Promise.all(
+      Array.from({ length: 17 }, async () => {
+        const socket = connect(Number(port), hostname);
+        const answer = new Promise<string>((resolve) => socket.on('data', (data) => resolve(String(data))));
+        await new Promise((resolve) => socket.once('connect', resolve));
+        socket.write(
+          `POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n${'x'.repeat(70_000)}`,
+        );
+        return { socket, answer };
+      }),
+    );
+    // The sixteen that are being read wait for the rest.
+    expect(await Promise.race(large.map(({ answer }) => answer))).toMatch(
+      /^HTTP\/1.1 503 [\s\S]*Retry-After: [2-5]\r\n/,
+    );
+    const one = await schedule();
+    expect((await send(delivery('room_started', { room: one.room, atMs: START_MS }))).status).toBe(200);
+    for (const socket of [...slow, ...large.map((one) => one.socket)]) socket.destroy();
+  });
+
   test('more than a mebibyte is not read', async () => {
     const body = JSON.stringify({ pad: 'x'.repeat(1_100_000) });
     expect((await post(body, { authorization: await sign(body) })).status).toBe(413);
+  });
+
+  test.for([`${PATH}/`, `${PATH}?from=livekit`, `${PATH}/?a=b`])('%s is the same path', async (path) => {
+    const one = await schedule();
+    const body = JSON.stringify(delivery('room_started', { room: one.room, atMs: START_MS }));
+    const headers = { authorization: await sign(body) };
+    expect((await app.call('POST', path, { token: null, raw: body, headers })).status).toBe(200);
+  });
+
+  test('what is more than can be stored in time is refused for now, and what was taken is stored', async () => {
+    const one = await schedule();
+    const bodies = Array.from({ length: 500 }, (_, n) =>
+      JSON.stringify(delivery('room_started', { room: one.room, atMs: START_MS + n })),
+    );
+    const refused: Answer[] = [];
+    const full = Promise.withResolvers<void>();
+    const { answers } = await app.owner.begin(async (tx) => {
+      await tx`lock table events in exclusive mode`;
+      const sent = bodies.map(async (body) => {
+        const answer = await post(body, { authorization: await sign(body) });
+        if (refused.push(answer) === 100) full.resolve();
+        return answer;
+      });
+      // Nothing can be stored, so whoever has an answer has been refused.
+      await full.promise;
+      return { answers: sent };
+    });
+    for (const { status, headers } of refused.slice(0, 100)) {
+      expect([status, headers.get('retry-after')]).toEqual([503, expect.stringMatching(/^[2-5]$/)]);
+    }
+    const taken = (await Promise.all(answers)).filter(({ status }) => status === 200).length;
+    expect(taken).toBe(400);
+    const [kept] = await app.owner`select count(*)::integer as n from events where class_id = ${one.id}`;
+    expect(kept?.n).toBe(taken);
   });
 
   test('another method is told which one the path takes', async () => {

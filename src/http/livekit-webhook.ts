@@ -3,14 +3,19 @@
  * answer. It sits before Express, whose way through costs as much as the insert. LiveKit tries five times within about
  * 15 s, keeps one request in flight for each room, and takes any 4xx for delivered: what is not stored is a 503.
  */
+import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Database } from '../db/client.ts';
 import { createGroupCommit } from '../ingest/group-commit.ts';
-import { type SignedDelivery, type StoredDelivery, storeDeliveries } from '../ingest/store-deliveries.ts';
+import {
+  type Registered,
+  type SignedDelivery,
+  type StoredDelivery,
+  storeDeliveries,
+} from '../ingest/store-deliveries.ts';
 import type { LiveKitKey } from '../livekit/keys.ts';
-import { type Delivery, readDelivery } from '../livekit/read-webhook.ts';
+import { readDelivery } from '../livekit/read-webhook.ts';
 import { signatureCheck } from '../livekit/webhook-signature.ts';
 import { loggable } from '../loggable.ts';
 import type { Metrics } from '../metrics.ts';
@@ -36,28 +41,28 @@ interface WebhookDeps {
 
 /** Read so that a signed delivery that is too large can be kept as such; what is larger is not read. */
 const MOST_BYTES = 1024 * 1024;
-/** PostgreSQL stores a batch of a hundred in a few milliseconds: more than these would wait longer than a repetition is worth. */
+/** LiveKit's own are a few KiB. Whoever sends more has not shown yet who it is, and may take so much memory at once. */
+const LARGE_BYTES = 64 * 1024;
+const MOST_LARGE = 16;
+/** Two full batches: more would wait longer than a repetition is worth. */
 const MOST_WAITING = 400;
-/**
- * A refusal is not given at once: whoever has one request in flight for each room sends the next that much later, and
- * refusing takes nothing from those that are taken.
- */
-const REFUSED_AFTER_MS = 30;
-const ROWS_PER_COMMIT = 100;
-const COMMITS_IN_FLIGHT = 4;
+const ROWS_PER_COMMIT = 200;
+const COMMITS_IN_FLIGHT = 3;
 /** So many people in so many classes: the memory of who is registered stays small. */
 const MOST_REGISTERED = 50_000;
 const WARN_EVERY_MS = 60_000;
 
 export function createLiveKitWebhook({ db, keys, now, log, metrics, news }: WebhookDeps): LiveKitWebhook {
   const check = signatureCheck(keys);
-  const registered = boundedSet(MOST_REGISTERED);
+  const registered = boundedMap(MOST_REGISTERED);
   const commits = createGroupCommit<SignedDelivery, StoredDelivery>({
     write: (rows) => storeDeliveries(db, rows, registered),
     mostRows: ROWS_PER_COMMIT,
     mostInFlight: COMMITS_IN_FLIGHT,
   });
+  // Only what was signed counts: nobody else can fill the place.
   let taken = 0;
+  const large = { now: 0 };
   let warnedMs = Number.NEGATIVE_INFINITY;
 
   /** An operator must hear of a wrong key; nobody needs ten thousand lines about one. */
@@ -68,12 +73,21 @@ export function createLiveKitWebhook({ db, keys, now, log, metrics, news }: Webh
     log.warn({ failure }, message);
   };
 
-  const take = async (req: IncomingMessage): Promise<[Delivery, StoredDelivery]> => {
-    const body = await bodyOf(req);
-    const signature = await check(authorizationOf(req), body);
+  const verified = async (req: IncomingMessage): Promise<SignedDelivery> => {
+    const body = await bodyOf(req, large);
+    const bodyHash = hash('sha256', body, 'buffer');
+    const signature = check(authorizationOf(req), bodyHash);
     if (!signature.ok) throw new Problem('not-authenticated', `not signed by LiveKit: ${signature.reason}`);
-    const delivery = readDelivery(body, now());
-    return [delivery, await commits.submit({ delivery, keyTenant: signature.key.tenantId })];
+    const delivery = readDelivery(body, now(), bodyHash.toString('hex'));
+    return { delivery, keyTenant: signature.key.tenantId };
+  };
+  const store = async (signed: SignedDelivery): Promise<StoredDelivery> => {
+    taken++;
+    try {
+      return await commits.submit(signed);
+    } finally {
+      taken--;
+    }
   };
 
   return {
@@ -84,50 +98,63 @@ export function createLiveKitWebhook({ db, keys, now, log, metrics, news }: Webh
         metrics.webhookSeconds.observe({ outcome }, (performance.now() - startedMs) / 1_000);
       };
       if (taken >= MOST_WAITING) {
-        await sleep(REFUSED_AFTER_MS);
-        refuse(req, res, tryAgain('more deliveries are waiting than can be stored in time', 1));
+        refuse(req, res, tryAgain('more deliveries are waiting than can be stored in time', retryAfter()));
         answered('overloaded');
         return;
       }
-      taken++;
       try {
-        const [delivery, stored] = await take(req);
-        res.writeHead(200, JSON_HEADERS).end(ANSWERS[stored.as]);
+        const signed = await verified(req);
+        const stored = await store(signed);
+        const { headers, body } = ANSWERS[stored.as];
+        res.writeHead(200, headers).end(body);
         answered(stored.as);
-        news.tell(delivery, stored);
+        news.tell(signed.delivery, stored);
       } catch (error) {
         const problem = problemOf(error);
         refuse(req, res, problem);
         answered(problem.code);
         warn(loggable(error), `a delivery of LiveKit was answered with ${problemStatus(problem.code)}`);
-      } finally {
-        taken--;
       }
     },
   };
 }
 
-const JSON_HEADERS = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' };
-const ANSWERS: Readonly<Record<StoredDelivery['as'], string>> = {
-  accepted: '{"stored":"accepted"}',
-  duplicate: '{"stored":"duplicate"}',
-  set_aside: '{"stored":"set_aside"}',
+/** Written whole, once: with its length known an answer leaves in one piece. */
+const answerOf = (stored: StoredDelivery['as']) => {
+  const body = JSON.stringify({ stored });
+  return {
+    headers: ['Content-Type', 'application/json', 'Cache-Control', 'no-store', 'Content-Length', body.length],
+    body,
+  };
 };
+const ANSWERS = {
+  accepted: answerOf('accepted'),
+  duplicate: answerOf('duplicate'),
+  set_aside: answerOf('set_aside'),
+};
+
+/**
+ * Seconds. LiveKit obeys it five times and then gives up, so one second would have it give up in five; and whoever was
+ * refused together shall not come back together.
+ */
+const retryAfter = (): number => 2 + Math.floor(Math.random() * 4);
 
 /** Whatever it was: it is not stored, so LiveKit must send it again. */
 function problemOf(error: unknown): Problem {
-  return error instanceof Problem ? error : tryAgain('the delivery could not be stored', 1, error);
+  return error instanceof Problem ? error : tryAgain('the delivery could not be stored', retryAfter(), error);
 }
 
 function refuse(req: IncomingMessage, res: ServerResponse, problem: Problem): void {
   if (res.headersSent || res.destroyed) return;
+  // What was not read of a small body is read and forgotten: connecting anew would cost both sides more.
+  const goesOn = req.complete || Number(req.headers['content-length']) <= LARGE_BYTES;
   res.writeHead(problemStatus(problem.code), {
     'Content-Type': 'application/problem+json',
     ...problem.extra.headers,
-    // What was not read of the body stays unread.
-    ...(req.complete ? {} : { Connection: 'close' }),
+    ...(goesOn ? {} : { Connection: 'close' }),
   });
   res.end(JSON.stringify(problemBody(problem)));
+  req.resume();
 }
 
 /** Two headers are as good as none: which of them would be checked? */
@@ -140,34 +167,46 @@ function authorizationOf({ headers, rawHeaders }: IncomingMessage): string | und
 }
 
 /** By events, which cost less than an iterator over the request: this is done for every delivery. */
-function bodyOf(req: IncomingMessage): Promise<Buffer> {
+function bodyOf(req: IncomingMessage, large: { now: number }): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let bytes = 0;
+  let isLarge = false;
+  const refused = (): Problem | null => {
+    if (bytes > MOST_BYTES)
+      return new Problem('body-too-large', `the body is larger than ${MOST_BYTES} bytes`);
+    if (bytes <= LARGE_BYTES || isLarge) return null;
+    if (large.now >= MOST_LARGE) return tryAgain('too many large bodies are being read', retryAfter());
+    isLarge = true;
+    large.now++;
+    return null;
+  };
   req.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes <= MOST_BYTES) chunks.push(chunk);
-    else reject(new Problem('body-too-large', `the body is larger than ${MOST_BYTES} bytes`));
+    const problem = refused();
+    if (problem === null) chunks.push(chunk);
+    else reject(problem);
   });
   req.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
   req.on('error', reject);
-  // Cut off in its middle: there is neither an end nor always an error.
   req.on('close', () => {
+    if (isLarge) large.now--;
+    // Cut off in its middle: there is neither an end nor always an error.
     if (!req.complete) reject(new Problem('broken-request', 'the connection was cut'));
   });
   return promise;
 }
 
 /** Forgets the oldest: being registered twice does no harm. */
-function boundedSet(most: number): { has(key: string): boolean; add(key: string): void } {
-  const keys = new Set<string>();
+function boundedMap(most: number): Registered {
+  const kept = new Map<string, string>();
   return {
-    has: (key) => keys.has(key),
-    add(key) {
-      keys.add(key);
-      if (keys.size <= most) return;
-      const [oldest] = keys;
-      if (oldest !== undefined) keys.delete(oldest);
+    get: (key) => kept.get(key),
+    set(key, value) {
+      kept.set(key, value);
+      if (kept.size <= most) return;
+      const [oldest] = kept.keys();
+      if (oldest !== undefined) kept.delete(oldest);
     },
   };
 }

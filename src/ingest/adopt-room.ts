@@ -9,12 +9,13 @@ import { newEvent } from './store-deliveries.ts';
 
 /** Adopts what was set aside for the room of the class; what is there already stays. Answers how many were new. */
 export async function adoptRoom(tx: Tx, ref: ClassRef, roomName: string): Promise<number> {
-  const aside = await tx.execute<{ raw: string }>(sql`select raw from rollcall_set_aside_for(${roomName})`);
+  const aside = await tx.execute<{ raw: string; received_ms: number }>(
+    sql`select raw, extract(epoch from received_at)::float8 * 1000 as received_ms from rollcall_set_aside_for(${roomName})`,
+  );
   if (aside.length === 0) return 0;
   const form = await readIdentityForm(tx, ref.tenantId);
-  const found = aside.flatMap(({ raw }) => {
-    // It could be used when it came, and its own times are what counts.
-    const delivery = readDelivery(Buffer.from(raw), Number.MAX_SAFE_INTEGER);
+  const found = aside.flatMap(({ raw, received_ms: receivedMs }) => {
+    const delivery = readDelivery(Buffer.from(raw), receivedMs);
     return delivery.kind === 'evidence' ? [delivery] : [];
   });
   const appended = await appendEvents(

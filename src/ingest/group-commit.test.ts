@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { DatabaseUnavailable } from '../db/client.ts';
+import { lesson, START_MS, startTestApp } from '../http/test-app.ts';
+import { readDelivery } from '../livekit/read-webhook.ts';
+import { delivery, LIVEKIT, sign } from '../livekit/test-webhook.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { type SignedDelivery, type StoredDelivery, storeDeliveries } from './store-deliveries.ts';
 
 /** Stores numbers, remembers the batches, and waits until it is let on. */
 function store(options: { refuses?: (rows: readonly number[]) => Error | null } = {}) {
@@ -106,4 +110,63 @@ test('drained waits for what is under way, and for what waits', async () => {
   }
   await waiting;
   expect(commits.waiting()).toBe(0);
+});
+
+describe('on PostgreSQL', () => {
+  test('one row of a full batch that is refused is refused alone, and LiveKit is to send it again', async () => {
+    const app = await startTestApp({ livekit: LIVEKIT });
+    onTestFinished(() => app.stop());
+    const { body: scheduled } = await app.call('POST', '/api/schedule/class', {
+      body: lesson({ provider: 'livekit' }),
+    });
+    app.clock.nowMs = START_MS;
+    await app.owner.unsafe(`
+      create function refuse() returns trigger language plpgsql as $$ begin raise exception 'poisoned'; end $$;
+      create trigger refuse before insert on events for each row when (new.connection = 'PA_13') execute function refuse();
+    `);
+    const told = Array.from({ length: 100 }, (_, n) =>
+      delivery('participant_joined', {
+        room: scheduled.room_name,
+        sid: `PA_${n}`,
+        identity: `guest ${n}`,
+        atMs: START_MS,
+      }),
+    );
+
+    const batches: number[] = [];
+    const registered = new Map<string, string>();
+    const commits = createGroupCommit<SignedDelivery, StoredDelivery>({
+      write(rows) {
+        batches.push(rows.length);
+        return storeDeliveries(app.db, rows, registered);
+      },
+      mostRows: 100,
+      mostInFlight: 1,
+    });
+    const outcomes = await Promise.allSettled(
+      told.map((one) =>
+        commits.submit({
+          delivery: readDelivery(Buffer.from(JSON.stringify(one)), START_MS),
+          keyTenant: null,
+        }),
+      ),
+    );
+    expect(batches[0]).toBe(100);
+    expect(outcomes.flatMap(({ status }, n) => (status === 'rejected' ? [n] : []))).toEqual([13]);
+    const stored = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value.as] : []));
+    expect(stored).toEqual(Array(99).fill('accepted'));
+    expect(await app.count('events')).toBe(99);
+
+    const raw = JSON.stringify(told[13]);
+    const headers = { authorization: await sign(raw) };
+    const send = () => app.call('POST', '/webhooks/livekit', { token: null, raw, headers });
+    const refused = await send();
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([
+      503,
+      expect.stringMatching(/^\d+$/),
+    ]);
+    await app.owner`drop trigger refuse on events`;
+    expect((await send()).body).toEqual({ stored: 'accepted' });
+    expect(await app.count('events')).toBe(100);
+  });
 });

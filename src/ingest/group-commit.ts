@@ -46,9 +46,19 @@ export function createGroupCommit<Row, Stored>({
         underWay--;
         rowsUnderWay -= batch.length;
         if (underWay === 0 && queue.length === 0) idle.resolve();
-        next();
+        if (queue.length > 0) leave();
       });
     }
+  };
+
+  let leaving = false;
+  const leave = (): void => {
+    if (leaving) return;
+    leaving = true;
+    setImmediate(() => {
+      leaving = false;
+      next();
+    });
   };
 
   /** A row that cannot be stored fails alone: the batch is halved until it stands by itself. */
@@ -73,8 +83,8 @@ export function createGroupCommit<Row, Stored>({
       const { promise, resolve, reject } = Promise.withResolvers<Stored>();
       if (underWay === 0 && queue.length === 0) idle = Promise.withResolvers();
       queue.push({ row, resolve, reject });
-      // After this turn: whatever else arrived in the same read of the network goes along.
-      if (underWay < mostInFlight) queueMicrotask(next);
+      // After this turn: whatever else has arrived goes along.
+      if (underWay < mostInFlight) leave();
       return promise;
     },
     waiting: () => queue.length + rowsUnderWay,

@@ -75,8 +75,10 @@ const signed = (what: Record<string, unknown>, keyTenant: string | null = null):
   keyTenant,
 });
 
-const store = async (batch: SignedDelivery[], registered = new Set<string>()): Promise<StoredDelivery[]> =>
-  await storeDeliveries(database.db, batch, registered);
+const store = async (
+  batch: SignedDelivery[],
+  registered = new Map<string, string>(),
+): Promise<StoredDelivery[]> => await storeDeliveries(database.db, batch, registered);
 
 const storedAs = (stored: StoredDelivery[]) => stored.map(({ as }) => as);
 
@@ -171,7 +173,7 @@ test('in a thousand orders of one lively class, cut into batches and with repeti
         await eraser`delete from events where class_id = ${classId}`;
         const all = [...order, ...again.flatMap((n) => told[n] ?? [])];
         // A server that has just started remembers nobody.
-        const registered = new Set<string>();
+        const registered = new Map<string, string>();
         const stored: StoredDelivery[] = [];
         for (let from = 0; from < all.length; from += size) {
           stored.push(...(await store(all.slice(from, from + size), registered)));
@@ -217,6 +219,36 @@ test('rooms of several tenants are stored in one commit, each row with its own',
   expect(rows.map(({ tenant_id: tenant }) => tenant)).toEqual(['school', 'academy']);
   const [aside] = await owner`select tenant_id from set_aside where room_name = 'room-of-nobody'`;
   expect(aside).toEqual({ tenant_id: null });
+});
+
+test('who is met in a room that has no class yet, or by a key that does not open it, is met again in the class', async () => {
+  const registered = new Map<string, string>();
+  const joined = delivery('participant_joined', {
+    room,
+    sid: 'PA_s',
+    identity: `${people[1]}:web`,
+    atMs: START_MS,
+  });
+  expect(storedAs(await store([signed(joined, 'academy')], registered))).toEqual(['set_aside']);
+  expect(storedAs(await store([signed(joined)], registered))).toEqual(['accepted']);
+  const [first] =
+    await owner`select count(*)::integer as n from class_identities where class_id = ${classId}`;
+  expect(first?.n).toBe(1);
+  // The class gives up its room and another one takes it.
+  const before = classId;
+  ({ classId } = await schedule('school'));
+  await owner`update sessions set room_name = null where class_id = ${before}`;
+  await owner`update sessions set room_name = ${room} where class_id = ${classId}`;
+  const again = delivery('participant_joined', {
+    room,
+    sid: 'PA_s2',
+    identity: `${people[1]}:web`,
+    atMs: START_MS,
+  });
+  expect(storedAs(await store([signed(again)], registered))).toEqual(['accepted']);
+  const [second] =
+    await owner`select count(*)::integer as n from class_identities where class_id = ${classId}`;
+  expect(second?.n).toBe(1);
 });
 
 test('batches that overlap in opposite orders do not wait for each other in a circle', async () => {

@@ -22,10 +22,10 @@ export interface StoredDelivery {
   late: 'waiting' | 'settled' | null;
 }
 
-/** Remembers, for this server, who has been registered in which room already. */
+/** Remembers, for this server, in which class somebody in a room has been registered last. */
 export interface Registered {
-  has(key: string): boolean;
-  add(key: string): void;
+  get(who: string): string | undefined;
+  set(who: string, where: string): void;
 }
 
 type Evidence = Extract<Delivery, { kind: 'evidence' }>;
@@ -45,19 +45,28 @@ export async function storeDeliveries(
   batch: readonly SignedDelivery[],
   registered: Registered,
 ): Promise<StoredDelivery[]> {
-  const strangers = batch
-    .flatMap(({ delivery }) => keyOf(delivery) ?? [])
-    .filter((key) => !registered.has(key));
+  const allKnown = batch.every((one) => {
+    const who = whoIn(one);
+    return who === null || registered.get(who) !== undefined;
+  });
   try {
-    const told =
-      strangers.length === 0
-        ? await store(db.orm, batch)
-        : await db.orm.transaction(async (tx) => {
-            const stored = await store(tx, batch);
-            await register(tx, batch, stored, registered);
-            return stored;
-          });
-    for (const key of strangers) registered.add(key);
+    let told: readonly Told[];
+    if (allKnown) {
+      told = await statement((text, ...given) => db.sql<Told[]>(text, ...given), batch);
+      // Known, but the room has got another class since, or the tenant another form of identities.
+      const met = metIn(batch, told, registered);
+      if (met.length > 0) await db.orm.transaction((tx) => register(tx, met));
+    } else {
+      told = await db.orm.transaction(async (tx) => {
+        const stored = await tx.execute<Told>(statement(sql, batch));
+        await register(tx, metIn(batch, stored, registered));
+        return stored;
+      });
+    }
+    for (const [index, one] of batch.entries()) {
+      const who = whoIn(one);
+      if (who !== null) registered.set(who, whereOf(told[index]));
+    }
     return told.map(({ stored_as, tenant_id, class_id, late }) => ({
       as: stored_as,
       ref: tenant_id === null || class_id === null ? null : { tenantId: tenant_id, classId: class_id },
@@ -68,15 +77,15 @@ export async function storeDeliveries(
   }
 }
 
-async function store(via: Pick<Tx, 'execute'>, batch: readonly SignedDelivery[]): Promise<Told[]> {
-  const told = JSON.stringify(batch.map(row));
-  return await via.execute<Told>(
-    sql`select stored_as, tenant_id, class_id, identity_form, late
-      from rollcall_store_deliveries(${told}::jsonb, ${DEFAULT_ROOM_PATTERN})`,
-  );
+function statement<T>(
+  tag: (text: TemplateStringsArray, ...given: string[]) => T,
+  batch: readonly SignedDelivery[],
+): T {
+  return tag`select stored_as, tenant_id, class_id, identity_form, late
+    from rollcall_store_deliveries(${JSON.stringify(batch.map(row))}::text::json, ${DEFAULT_ROOM_PATTERN})`;
 }
 
-/** As `rollcall_store_deliveries` takes it (drizzle/0001_livekit.sql). */
+/** As `rollcall_store_deliveries` takes it (drizzle/0002_deliveries.sql). */
 function row({ delivery, keyTenant }: SignedDelivery): Record<string, unknown> {
   const { eventId, event, roomName, raw, rawHash } = delivery;
   const common = {
@@ -89,20 +98,22 @@ function row({ delivery, keyTenant }: SignedDelivery): Record<string, unknown> {
   };
   if (delivery.kind === 'other') return { ...common, why: 'other' };
   if (delivery.kind === 'unusable') return { ...common, why: 'unusable', reason: delivery.reason };
-  const rollcall = newEvent('', delivery, 'rollcall');
-  const itqan = newEvent('', delivery, 'itqan');
-  const hash = contentHash(rollcall);
+  const told = newEvent('', delivery, 'rollcall');
+  const itqan = told.identity?.includes('_') ? newEvent('', delivery, 'itqan') : told;
   return {
     ...common,
-    kind: rollcall.kind,
-    at: new Date(rollcall.atMs),
-    joined_at: rollcall.joinedAtMs === undefined ? null : new Date(rollcall.joinedAtMs),
-    connection: rollcall.connection,
-    room: rollcall.room,
-    reason: rollcall.reason,
-    identity: { rollcall: rollcall.identity, itqan: itqan.identity },
+    kind: told.kind,
+    at: new Date(told.atMs),
+    joined_at: told.joinedAtMs === undefined ? null : new Date(told.joinedAtMs),
+    connection: told.connection,
+    room: told.room,
+    reason: told.reason,
+    identity: told.identity,
     // The class is compared beside it: whose the room is, only the database knows.
-    hash: { rollcall: hash, itqan: itqan.identity === rollcall.identity ? hash : contentHash(itqan) },
+    hash: contentHash(told),
+    ...(itqan.identity === told.identity
+      ? {}
+      : { itqan_identity: itqan.identity, itqan_hash: contentHash(itqan) }),
   };
 }
 
@@ -121,29 +132,38 @@ export function newEvent(classId: string, { eventId, evidence }: Evidence, form:
 const participantOf = (delivery: Delivery): RoomParticipant | null =>
   delivery.kind === 'evidence' ? (delivery.evidence.participant ?? null) : null;
 
-function keyOf(delivery: Delivery): string | null {
+/** Somebody in a room, as one key says so: another tenant's key opens another room of that name. */
+function whoIn({ delivery, keyTenant }: SignedDelivery): string | null {
   const participant = participantOf(delivery);
-  return participant === null ? null : `${delivery.roomName}\n${participant.identity}`;
+  return participant === null ? null : `${keyTenant ?? ''}\n${delivery.roomName}\n${participant.identity}`;
+}
+
+/** Empty where the room has no class. */
+const whereOf = (told: Told | undefined): string =>
+  told?.class_id == null ? '' : `${told.class_id} ${told.identity_form}`;
+
+interface Met extends MetInRoom {
+  tenantId: string;
+  form: IdentityForm;
+}
+
+/** Whoever is in a class in which this server has not registered them last. */
+function metIn(batch: readonly SignedDelivery[], told: readonly Told[], registered: Registered): Met[] {
+  return batch.flatMap((one, index): Met[] => {
+    const { tenant_id: tenantId, class_id: classId, identity_form: form } = told[index] ?? {};
+    const participant = participantOf(one.delivery);
+    if (!participant || !tenantId || !classId || !form) return [];
+    return registered.get(whoIn(one) ?? '') === whereOf(told[index])
+      ? []
+      : [{ tenantId, form, classId, participant }];
+  });
 }
 
 /** Tenant by tenant, in one order for everybody. */
-async function register(
-  tx: Tx,
-  batch: readonly SignedDelivery[],
-  stored: readonly Told[],
-  registered: Registered,
-): Promise<void> {
-  const met = new Map<string, { form: IdentityForm; met: MetInRoom[] }>();
-  for (const [index, { delivery }] of batch.entries()) {
-    const { tenant_id: tenantId, class_id: classId, identity_form: form } = stored[index] ?? {};
-    const participant = participantOf(delivery);
-    if (!participant || !tenantId || !classId || !form || registered.has(keyOf(delivery) ?? '')) continue;
-    const ofTenant = met.get(tenantId) ?? { form, met: [] };
-    ofTenant.met.push({ classId, participant });
-    met.set(tenantId, ofTenant);
-  }
-  for (const [tenantId, { form, met: ofTenant }] of [...met].sort(([a], [b]) => (a < b ? -1 : 1))) {
+async function register(tx: Tx, met: readonly Met[]): Promise<void> {
+  const byTenant = [...Map.groupBy(met, ({ tenantId }) => tenantId)].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [tenantId, ofTenant] of byTenant) {
     await tx.execute(sql`select set_config('app.tenant', ${tenantId}, true)`);
-    await registerParticipants(tx, tenantId, form, ofTenant);
+    await registerParticipants(tx, tenantId, ofTenant[0]?.form ?? 'rollcall', ofTenant);
   }
 }

@@ -5,7 +5,7 @@ import type { ListedConnection, ListedRoom } from '../attendance/facts.ts';
 export type ParticipantKind = 'signed_in' | 'phone' | 'machine' | 'other';
 
 export interface RoomParticipant {
-  /** As LiveKit has it; `identity-form.ts` reads it. */
+  /** `identityOf` (participant-kind.ts); `identity-form.ts` reads whose it is. */
   identity: string;
   kind: ParticipantKind;
   /** For display only. */
@@ -19,7 +19,7 @@ export interface RoomListing {
   roomExisted: boolean;
   /** The instance that is open, if there is one. */
   rooms: ListedRoom[];
-  /** `identity` as LiveKit has it. */
+  /** `identity` as a participant has it. */
   connections: ListedConnection[];
   participants: RoomParticipant[];
 }

@@ -48,7 +48,10 @@ describe("Itqan's form, where the tenant asks for it", () => {
     expect(readIdentity('itqan', `${ANA.toUpperCase()}_Ana_Silva`)).toEqual(ours);
   });
 
-  test.each(['_Ana_Silva', 'Ana', 'ana:web', ''])('is not seen in "%s", which stands for itself', (raw) => {
-    expect(readIdentity('itqan', raw)).toEqual({ identity: raw, personId: null });
-  });
+  test.each(['_Ana_Silva', 'Ana', 'ana:web', 'phone:sip_4930123', `machine:${ANA}`, ''])(
+    'is not seen in "%s", which stands for itself',
+    (raw) => {
+      expect(readIdentity('itqan', raw)).toEqual({ identity: raw, personId: null });
+    },
+  );
 });

@@ -12,14 +12,14 @@ export interface ReadIdentity {
 
 /**
  * Reads `{person_id}:{device}`, which our join tokens carry, and where the tenant asks for it Itqan's
- * `{userId}_{first}_{last}`. Anything else stands for itself.
+ * `{userId}_{first}_{last}`. Anything else stands for itself, as does whatever did not sign in (`phone:sip_1`).
  */
 export function readIdentity(form: IdentityForm, raw: string): ReadIdentity {
   const own = raw.slice(0, PERSON_ID_LENGTH);
   if (isUuid(own) && (raw.length === PERSON_ID_LENGTH || raw[PERSON_ID_LENGTH] === ':')) {
     return { identity: own.toLowerCase(), personId: own.toLowerCase() };
   }
-  const userId = form === 'itqan' ? /^([^_]+)_/.exec(raw)?.[1] : undefined;
+  const userId = form === 'itqan' ? /^([^_:]+)_/.exec(raw)?.[1] : undefined;
   if (userId === undefined) return { identity: raw, personId: null };
   return isUuid(userId)
     ? { identity: userId.toLowerCase(), personId: userId.toLowerCase() }

@@ -19,6 +19,11 @@ describe('the keys', () => {
     ],
     ["a tenant's own", { LIVEKIT_KEYS: 'a:x:school,b:y' }, [key('a', 'x', 'school'), key('b', 'y')]],
     [
+      'of one tenant and no other',
+      { LIVEKIT_KEYS: 'a:x:school,b:y:school' },
+      [key('a', 'x', 'school'), key('b', 'y', 'school')],
+    ],
+    [
       'the first before the further ones',
       { LIVEKIT_API_KEY: 'a', LIVEKIT_API_SECRET: 'x', LIVEKIT_KEYS: 'b:y' },
       [key('a', 'x'), key('b', 'y')],
@@ -47,6 +52,18 @@ describe('the keys', () => {
     expect(wrong[0]).toContain(message);
   });
 
+  test.each([
+    ['in the list', { LIVEKIT_KEYS: 'a:x:school,b:y:academy,c:z:school' }],
+    [
+      'with the first in it too',
+      { LIVEKIT_API_KEY: 'a', LIVEKIT_API_SECRET: 'x', LIVEKIT_KEYS: 'a:x:school,b:y:academy' },
+    ],
+  ])('of several tenants, %s, are wrong without one for all', (_where, given) => {
+    expect(readLiveKitKeys(given).wrong).toEqual([
+      "each key is one tenant's own (school, academy), and none may sign for all: expected a key without a tenant too, key:secret",
+    ]);
+  });
+
   test('an entry that is wrong does not take the others with it, and no message repeats a secret', () => {
     const { keys, wrong } = readLiveKitKeys({ LIVEKIT_KEYS: 'a:top-secret:x:y,b:y,b:top-secret' });
     expect(keys).toEqual([key('b', 'y')]);
@@ -58,12 +75,22 @@ describe('the keys', () => {
 describe('LiveKit', () => {
   const whole = { LIVEKIT_URL: 'wss://livekit.example', LIVEKIT_API_KEY: 'a', LIVEKIT_API_SECRET: 'x' };
 
-  test('is on with an address and a key; the first key signs, each may sign a webhook', () => {
+  test('is on with an address and a key; the key that stands alone signs, each may sign a webhook', () => {
     expect(livekitSettings({ ...whole, LIVEKIT_KEYS: 'b:y' })).toEqual({
       url: 'wss://livekit.example',
       key: key('a', 'x'),
       keys: [key('a', 'x'), key('b', 'y')],
     });
+  });
+
+  test.each([
+    ['the first that is for all tenants', 'a:x:school,b:y,c:z', 'b'],
+    ['the first, where each is of the same tenant', 'a:x:school,b:y:school', 'a'],
+    ['the only one, also where it names its tenant', 'a:x:school', 'a'],
+  ])('signs with %s', (_which, LIVEKIT_KEYS, signs) => {
+    const settings = livekitSettings({ LIVEKIT_URL: whole.LIVEKIT_URL, LIVEKIT_KEYS });
+    expect(settings?.key.apiKey).toBe(signs);
+    expect(settings?.keys).toHaveLength(LIVEKIT_KEYS.split(',').length);
   });
 
   test.each([

@@ -10,7 +10,7 @@ export interface LiveKitKey {
 
 export interface LiveKitSettings {
   url: string;
-  /** Signs our calls and tokens. */
+  /** Signs our calls and everybody's tokens: for all tenants, unless all keys are one tenant's own. */
   key: LiveKitKey;
   /** Each of them may sign a webhook; more than one while rotating. */
   keys: LiveKitKey[];
@@ -25,7 +25,7 @@ interface Variables {
 
 const FORM = 'expected key:secret or key:secret:tenant, several separated by commas';
 
-/** The keys in their order, the one that signs first, and what is wrong with them; no message repeats a secret. */
+/** The keys in their order, and what is wrong with them; no message repeats a secret. */
 export function readLiveKitKeys(given: Variables): { keys: LiveKitKey[]; wrong: string[] } {
   const keys: LiveKitKey[] = [];
   const wrong: string[] = [];
@@ -47,12 +47,19 @@ export function readLiveKitKeys(given: Variables): { keys: LiveKitKey[]; wrong: 
       else known.tenantId ??= tenantId ?? null;
     }
   }
+  const tenants = [...new Set(keys.map(({ tenantId }) => tenantId))];
+  if (wrong.length === 0 && tenants.length > 1 && !tenants.includes(null)) {
+    wrong.push(
+      `each key is one tenant's own (${tenants.join(', ')}), and none may sign for all: expected a key without a tenant too, key:secret`,
+    );
+  }
   return { keys, wrong };
 }
 
 /** Null: LiveKit is off. */
 export function livekitSettings(given: Variables): LiveKitSettings | null {
   const { keys } = readLiveKitKeys(given);
-  const [key] = keys;
+  // A tenant's own key signs for nobody else; where there is no other, there is no other tenant on LiveKit either.
+  const key = keys.find(({ tenantId }) => tenantId === null) ?? keys[0];
   return given.LIVEKIT_URL === undefined || key === undefined ? null : { url: given.LIVEKIT_URL, key, keys };
 }

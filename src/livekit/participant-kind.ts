@@ -24,3 +24,14 @@ export function participantKind({
       return 'other';
   }
 }
+
+/**
+ * Under its kind, unless it signed in: a dial-in is called `sip_{number}` and a machine whatever it likes, also as a
+ * person is, and neither may ever be taken for one.
+ */
+export const identityOf = (
+  participant: Pick<ParticipantInfo, 'identity' | 'kind' | 'permission'>,
+): string => {
+  const kind = participantKind(participant);
+  return kind === 'signed_in' ? participant.identity : `${kind}:${participant.identity}`;
+};

@@ -1,10 +1,10 @@
 /** One delivery of LiveKit, read into our words. What cannot be used says why; nothing is thrown. */
 import { isUtf8 } from 'node:buffer';
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { DisconnectReason, type ParticipantInfo, type Room, WebhookEvent } from '@livekit/protocol';
 import type { EventKind } from '../attendance/facts.ts';
 import type { RoomParticipant } from './answer.ts';
-import { participantKind } from './participant-kind.ts';
+import { identityOf, participantKind } from './participant-kind.ts';
 
 /** What every delivery has, whatever it says. */
 export interface Received {
@@ -53,9 +53,15 @@ const KINDS: Readonly<Record<string, EventKind>> = {
   room_finished: 'room_closed',
 };
 
-/** @param receivedMs UTC milliseconds, by our clock */
-export function readDelivery(body: Buffer, receivedMs: number): Delivery {
-  const rawHash = createHash('sha256').update(body).digest('hex');
+/**
+ * @param receivedMs UTC milliseconds, by our clock
+ * @param rawHash SHA-256 of the body in hexadecimal, where it is known already
+ */
+export function readDelivery(
+  body: Buffer,
+  receivedMs: number,
+  rawHash: string = hash('sha256', body, 'hex'),
+): Delivery {
   const received: Received = {
     eventId: `sha256:${rawHash}`,
     event: null,
@@ -68,7 +74,7 @@ export function readDelivery(body: Buffer, receivedMs: number): Delivery {
     return unusable(`it has ${body.length} bytes; at most ${MOST_BYTES} are read`);
   let webhook: WebhookEvent;
   try {
-    webhook = WebhookEvent.fromJson(JSON.parse(received.raw), { ignoreUnknownFields: true });
+    webhook = WebhookEvent.fromJson(pick(JSON.parse(received.raw), READ), { ignoreUnknownFields: true });
   } catch (error) {
     return unusable(`it is not a webhook event: ${reasonOf(error)}`);
   }
@@ -83,6 +89,38 @@ export function readDelivery(body: Buffer, receivedMs: number): Delivery {
   return typeof evidence === 'string'
     ? unusable(evidence)
     : { ...received, kind: 'evidence', roomName, evidence };
+}
+
+type JsonValue = Parameters<typeof WebhookEvent.fromJson>[0];
+type Fields = { readonly [name: string]: true | Fields };
+const both = (...names: string[]): Fields =>
+  Object.fromEntries(names.flatMap((name) => [name, snakeCase(name)]).map((name) => [name, true]));
+const snakeCase = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** What is looked at, under both names that the JSON of protobuf has for it: most of a delivery are codecs and tracks. */
+const READ: Fields = {
+  ...both('id', 'event', 'createdAt'),
+  room: both('name', 'sid', 'creationTimeMs'),
+  participant: both(
+    'sid',
+    'identity',
+    'name',
+    'kind',
+    'permission',
+    'joinedAt',
+    'joinedAtMs',
+    'disconnectReason',
+  ),
+};
+
+function pick(given: JsonValue, fields: Fields): JsonValue {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return given;
+  const picked: Record<string, JsonValue> = {};
+  for (const name in fields) {
+    const value = given[name];
+    const inner = fields[name];
+    if (value !== undefined) picked[name] = typeof inner === 'object' ? pick(value, inner) : value;
+  }
+  return picked;
 }
 
 /** The evidence, or why there is none. */
@@ -111,7 +149,7 @@ function read(kind: EventKind, webhook: WebhookEvent, receivedMs: number): RoomE
     ...ofRoom,
     ...(kind === 'joined' ? {} : reasonFor(participant)),
     participant: {
-      identity: participant.identity,
+      identity: identityOf(participant),
       kind: participantKind(participant),
       displayName: isName(participant.name) ? participant.name : participant.identity,
     },
@@ -162,5 +200,7 @@ function textOf(body: Buffer): string {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message.slice(0, 200) : String(error);
+  // It may repeat what was sent, cut in the middle of a letter.
+  const message = error instanceof Error ? error.message : String(error);
+  return message.slice(0, 200).replaceAll('\0', '').toWellFormed();
 }

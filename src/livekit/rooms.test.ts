@@ -130,7 +130,7 @@ describe('who is in a room', () => {
   test('is a machine where the token says so', async () => {
     await livekit().join(await agentToken('agents'));
     const { participants } = await whenPresent('agents', 1);
-    expect(participants).toEqual([{ identity: 'agent-1', kind: 'machine', displayName: 'agent-1' }]);
+    expect(participants).toEqual([{ identity: 'machine:agent-1', kind: 'machine', displayName: 'agent-1' }]);
   });
 });
 

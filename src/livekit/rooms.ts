@@ -3,7 +3,7 @@ import { RoomServiceClient } from 'livekit-server-sdk';
 import type { RoomListing } from './answer.ts';
 import { LiveKitFault } from './fault.ts';
 import type { LiveKitSettings } from './keys.ts';
-import { participantKind } from './participant-kind.ts';
+import { identityOf, participantKind } from './participant-kind.ts';
 import { readFault } from './read-fault.ts';
 import { joinedAt } from './read-webhook.ts';
 import { shareListings } from './shared-listings.ts';
@@ -132,12 +132,12 @@ function listingOf(atMs: number, room: Room, listed: readonly ParticipantInfo[])
       .map((one) => ({
         connection: one.sid,
         room: room.sid,
-        identity: storable(one.identity),
+        identity: storable(identityOf(one)),
         startMs: joinedAt(one) ?? atMs,
         endMs: null,
       })),
     participants: listed.map((one) => ({
-      identity: storable(one.identity),
+      identity: storable(identityOf(one)),
       kind: participantKind(one),
       displayName: storable(one.name === '' ? one.identity : one.name),
     })),

@@ -145,7 +145,7 @@ export async function startLocalRollcall(options: LocalRollcallOptions): Promise
  * Loading the modules makes 160 MB of garbage, most of it the exports of drizzle-orm's package.json, read again for each
  * of its files. V8 lets the young generation grow with it and keeps the pages: 4 MB instead halves the idle server.
  */
-const SMALL_YOUNG_GENERATION = ['--max-semi-space-size=4'];
+const SMALL_YOUNG_GENERATION = ['--max-semi-space-size=16'];
 
 const WATCHED = [
   '--watch',

@@ -1,11 +1,11 @@
 import { and, eq } from 'drizzle-orm';
 import { pino } from 'pino';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ClassRef, inTenant } from '../db/client.ts';
 import { classes } from '../db/schema.ts';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
 import type { ClassWorkflows } from './class-workflows.ts';
-import { sweep } from './sweeper.ts';
+import { ringLate, sweep } from './sweeper.ts';
 import { classRow, storeClass } from './test-class.ts';
 
 const START = Date.parse('2030-01-07T09:00:00.000Z');
@@ -29,6 +29,8 @@ const workflows: ClassWorkflows = {
     return known ? 'already_started' : 'started';
   },
   async ring({ classId }, bell) {
+    if (running === null) throw new Error('Temporal is away');
+    if (classId === cursed) throw new Error('refused');
     calls.push(`${bell} ${classId}`);
     return true;
   },
@@ -37,6 +39,7 @@ const workflows: ClassWorkflows = {
   close: async () => {},
 };
 const look = () => sweep({ db: database.db, workflows, log: pino({ level: 'silent' }) });
+const ringForLate = () => ringLate({ db: database.db, workflows, log: pino({ level: 'silent' }) });
 const update = (ref: ClassRef, values: Partial<typeof classes.$inferInsert>) =>
   inTenant(database.db, ref.tenantId, (tx) =>
     tx
@@ -173,4 +176,46 @@ test('a class that cannot be helped does not keep the others waiting', async () 
   await look();
   cursed = null;
   expect(calls).toEqual([`start ${good.classId}`]);
+});
+
+describe('evidence for which nobody rang', () => {
+  const unrung = async (tenantId = 'school'): Promise<ClassRef> => {
+    const ref = await settledIn(tenantId);
+    await update(ref, { status: 'reconciling', evidencePending: true });
+    return ref;
+  };
+  const calculated = (ref: ClassRef) => update(ref, { evidencePending: false });
+
+  test('rings its class, in whatever school, once a minute until it is calculated', async () => {
+    const one = await unrung();
+    const other = await unrung('academy');
+    await ringForLate();
+    expect(calls.toSorted()).toEqual([`evidence ${one.classId}`, `evidence ${other.classId}`].toSorted());
+    expect(await ringForLate()).toBe(0);
+    await update(one, { lastRungAt: inSeconds(-61) });
+    await ringForLate();
+    expect(calls.slice(2)).toEqual([`evidence ${one.classId}`]);
+    await Promise.all([one, other].map((ref) => update(ref, { evidencePending: false, lastRungAt: null })));
+    expect(await ringForLate()).toBe(0);
+  });
+
+  test('rings once when several servers look at the same time', async () => {
+    const ref = await unrung();
+    await Promise.all([ringForLate(), ringForLate(), ringForLate()]);
+    expect(calls).toEqual([`evidence ${ref.classId}`]);
+    await calculated(ref);
+  });
+
+  test('rings in the next minute when Temporal is away, and for one that it refuses the others do not wait', async () => {
+    const ref = await unrung();
+    running = null;
+    await expect(ringForLate()).rejects.toThrow('Temporal is away');
+    running = new Set();
+    await update(ref, { lastRungAt: inSeconds(-61) });
+    const good = await unrung();
+    cursed = ref.classId;
+    await ringForLate();
+    cursed = null;
+    expect(calls).toEqual([`evidence ${good.classId}`]);
+  });
 });

@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import { calculateClass } from '../db/calculations.ts';
 import { type ClassRef, type Database, inTenant } from '../db/client.ts';
 import { readClass } from '../db/plans.ts';
+import { takeRing } from '../db/rings.ts';
 import { classes } from '../db/schema.ts';
 import { loggable } from '../loggable.ts';
 import type { ClassWorkflows } from './class-workflows.ts';
@@ -25,13 +26,19 @@ const SILENCE = '15 seconds';
 const AT_ONCE = 200;
 const FAILURES_IN_A_ROW = 3;
 
+interface Found {
+  [column: string]: unknown;
+  tenant_id: string;
+  class_id: string;
+}
+
 /** Sweeps until stopped. `stop` waits for the sweep that is under way. */
 export function startSweeper(deps: SweeperDeps): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const running = (async () => {
     while (!stopping.signal.aborted) {
       // Apart: a Temporal that is away keeps nobody from calculating.
-      for (const work of [sweep, calculateLate]) {
+      for (const work of [sweep, ringLate, calculateLate]) {
         await work(deps).catch((error: unknown) =>
           deps.log.warn({ failure: loggable(error) }, 'the sweep failed'),
         );
@@ -60,27 +67,53 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 
 /** One look. Returns how many classes were started or rung. Throws when the database or Temporal is away. */
 export async function sweep({ db, workflows, log }: SweeperDeps): Promise<number> {
-  const neglected = await db.orm.execute<{ tenant_id: string; class_id: string }>(
+  const neglected = await db.orm.execute<Found>(
     sql`select tenant_id, class_id from rollcall_neglected_classes(${SILENCE}::interval, ${AT_ONCE})`,
   );
+  await helpEach(neglected, log, async (ref) => {
+    const done = await bringUp({ db, workflows }, ref);
+    log.info({ ...ref, done }, 'the sweeper looked after a class');
+  });
+  return neglected.length;
+}
+
+/**
+ * Rings for evidence whose server died before it rang: the next attempt of the workflow by itself may be hours away. Which
+ * of several servers rings, the ring of the minute decides. Returns how many classes were found.
+ */
+export async function ringLate({ db, workflows, log }: SweeperDeps): Promise<number> {
+  const unrung = await db.orm.execute<Found>(
+    sql`select tenant_id, class_id from rollcall_unrung_classes(${AT_ONCE})`,
+  );
+  await helpEach(unrung, log, async (ref) => {
+    const waitMs = await inTenant(db, ref.tenantId, (tx) => takeRing(tx, ref, Date.now()));
+    // Where this fails the evidence is still pending, and rings in the next minute.
+    if (waitMs === 0) await workflows.ring(ref, 'evidence');
+  });
+  return unrung.length;
+}
+
+/** One class that cannot be helped must not keep the others waiting; when none can, Temporal or the database is away. */
+async function helpEach(
+  found: readonly Found[],
+  log: Logger,
+  help: (ref: ClassRef) => Promise<void>,
+): Promise<void> {
   let inARow = 0;
-  for (const { tenant_id: tenantId, class_id: classId } of neglected) {
+  for (const { tenant_id: tenantId, class_id: classId } of found) {
     try {
-      const done = await bringUp({ db, workflows }, { tenantId, classId });
-      log.info({ tenantId, classId, done }, 'the sweeper looked after a class');
+      await help({ tenantId, classId });
       inARow = 0;
     } catch (error) {
-      // One class that cannot be helped must not keep the others waiting; when none can, Temporal or the database is away.
-      if (++inARow === FAILURES_IN_A_ROW || neglected.length === 1) throw error;
+      if (++inARow === FAILURES_IN_A_ROW || found.length === 1) throw error;
       log.warn({ failure: loggable(error), tenantId, classId }, 'the sweeper could not help a class');
     }
   }
-  return neglected.length;
 }
 
 /** Evidence that came after the settling makes a new version (product §3). Returns how many classes were calculated. */
 export async function calculateLate({ db, log }: Omit<SweeperDeps, 'workflows'>): Promise<number> {
-  const late = await db.orm.execute<{ tenant_id: string; class_id: string }>(
+  const late = await db.orm.execute<Found>(
     sql`select tenant_id, class_id from rollcall_uncalculated_classes(${AT_ONCE})`,
   );
   for (const { tenant_id: tenantId, class_id: classId } of late) {
