@@ -42,13 +42,17 @@ const GRACE_MS = 15_000;
 export async function load(options: LoadOptions): Promise<Load> {
   const { rate, forMs, signal } = options;
   const answers: Answered[] = [];
-  const due: number[] = [];
   const idle: Connection[] = [];
   let open = true;
+  let startMs = 0;
+  /** Of the requests that come at the rate, counted from the start: how many are due, and how many were sent. */
+  let due = 0;
+  let sent = 0;
 
+  const sendNext = (connection: Connection): void =>
+    connection.send(options.request(), startMs + (sent++ / (rate ?? 1)) * 1_000);
   const release = (connection: Connection): void => {
-    const next = open ? due.shift() : undefined;
-    if (next !== undefined) connection.send(options.request(), next);
+    if (open && sent < due) sendNext(connection);
     else if (rate === undefined && open) connection.send(options.request(), performance.now());
     else idle.push(connection);
   };
@@ -62,17 +66,17 @@ export async function load(options: LoadOptions): Promise<Load> {
       }),
     ),
   );
-  const startMs = performance.now();
+  startMs = performance.now();
   for (const connection of connections) release(connection);
-  let offered = 0;
   while (performance.now() - startMs < forMs && !signal.aborted) {
     if (rate !== undefined) {
-      const dueByNow = Math.floor(((performance.now() - startMs) / 1_000) * rate);
-      for (; offered < dueByNow; offered++) {
-        const dueMs = startMs + (offered / rate) * 1_000;
-        const connection = idle.pop();
-        if (connection) connection.send(options.request(), dueMs);
-        else due.push(dueMs);
+      due = Math.floor(((performance.now() - startMs) / 1_000) * rate);
+      for (let free = idle.pop(); free; free = idle.pop()) {
+        if (sent < due) sendNext(free);
+        else {
+          idle.push(free);
+          break;
+        }
       }
     }
     // Not a turn of the loop each time: spinning would take a core from those who are measured.
@@ -84,7 +88,7 @@ export async function load(options: LoadOptions): Promise<Load> {
   const unanswered = connections.length - idle.length;
   for (const connection of connections) connection.close();
   signal.throwIfAborted();
-  return { answers, unanswered, unsent: due.length, forMs };
+  return { answers, unanswered, unsent: due - sent, forMs };
 }
 
 interface Connection {

@@ -11,7 +11,7 @@ export interface Occupancy {
 /**
  * Notes in which of the classes somebody is in a LiveKit room by the log; classes that are not open yet are left out. Only
  * one of several servers that look at once is told of a change. Machines keep no class open, and a closed room has nobody
- * in it. Each event is read once: without statistics of a new table PostgreSQL would compare each with each.
+ * in it. Events are looked up class by class: for many classes PostgreSQL would rather read the whole log.
  */
 export async function noteOccupancy(tx: Tx, tenantId: string, classIds: string[]): Promise<Occupancy[]> {
   const looked = await tx.execute<{ class_id: string; occupied: boolean; changed: boolean }>(sql`
@@ -19,8 +19,10 @@ export async function noteOccupancy(tx: Tx, tenantId: string, classIds: string[]
       select id as class_id from classes where tenant_id = ${tenantId} and status <> 'scheduled'
         and id in (select value::uuid from jsonb_array_elements_text(${JSON.stringify(classIds)}::jsonb))
     ), told as materialized (
-      select e.class_id, e.kind, e.connection, e.room, e.identity from events e join looked using (class_id)
-      where e.tenant_id = ${tenantId} and e.source = 'livekit'
+      select looked.class_id, e.* from looked cross join lateral (
+        select kind, connection, room, identity from events
+        where tenant_id = ${tenantId} and class_id = looked.class_id and source = 'livekit' offset 0
+      ) e
     ), present as (
       select class_id, connection, max(room) as room, max(identity) as identity from told
       where connection is not null group by class_id, connection
