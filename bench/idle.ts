@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { describeMachine, machineLine } from './machine.ts';
+import { residentMiB } from './process-usage.ts';
 import { withRollcall } from './with-rollcall.ts';
 
 /** Resident memory, MiB. */
@@ -34,10 +33,4 @@ async function idle({ seconds, json }: { seconds: number; json?: boolean }): Pro
     process.stdout.write(`${table}\n${machineLine(result)}\n`);
   }
   if (server > FIGURES.server || worker > FIGURES.worker) process.exitCode = 1;
-}
-
-async function residentMiB(pid: number | undefined): Promise<number> {
-  if (pid === undefined) throw new Error('a process that was to be measured does not run.');
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(pid)]);
-  return Math.round(Number(stdout) / 1024);
 }

@@ -2,11 +2,8 @@
  * Deliveries of LiveKit, verified, deduplicated and committed before they are acknowledged, beside the bare route that
  * every team writes first (bare-route.ts: Express and one INSERT a request), on one PostgreSQL with fsync on, in turns.
  */
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { type Command, InvalidArgumentError } from 'commander';
 import { createApi } from '../src/cli/demo-api.ts';
 import { freePort } from '../src/local/free-port.ts';
@@ -15,6 +12,7 @@ import type { LocalRollcall } from '../src/local/rollcall.ts';
 import { type Load, load } from './http-load.ts';
 import { describeMachine } from './machine.ts';
 import { percentile } from './percentiles.ts';
+import { cpuSeconds, watchMemory } from './process-usage.ts';
 import { type BenchRoom, signedDeliveries } from './signed-deliveries.ts';
 import { FIGURES, missed, type Overload, type Report, round, webhooksText } from './webhooks-report.ts';
 import { withRollcall } from './with-rollcall.ts';
@@ -85,9 +83,9 @@ async function measure(rollcall: LocalRollcall, options: Options, signal: AbortS
     const request = signedDeliveries(PATH, KEY, await scheduleRooms(rollcall));
     const ports = { ours: Number(new URL(rollcall.apiUrl).port), bare: barePort };
     const forMs = options.seconds * 1_000;
-    const full = async (whose: 'ours' | 'bare'): Promise<number> =>
+    const full = async (whose: Side): Promise<number> =>
       perSecond(await load({ port: ports[whose], connections: CONNECTIONS.closed, forMs, request, signal }));
-    const atRate = async (whose: 'ours' | 'bare', rate: number): Promise<Load> =>
+    const atRate = async (whose: Side, rate: number): Promise<Load> =>
       await load({
         port: ports[whose],
         connections: CONNECTIONS.open,
@@ -104,10 +102,7 @@ async function measure(rollcall: LocalRollcall, options: Options, signal: AbortS
     await full('bare');
     const pairs: Report['pairs'] = [];
     for (let n = 0; n < options.pairs; n++) {
-      // Whoever is first changes, so that nothing that grows is to the cost of one.
-      const order = n % 2 === 0 ? (['ours', 'bare'] as const) : (['bare', 'ours'] as const);
-      const found = { ours: 0, bare: 0 };
-      for (const whose of order) found[whose] = await full(whose);
+      const found = await inTurns(n, full);
       const pair = {
         ours_per_second: found.ours,
         bare_per_second: found.bare,
@@ -117,25 +112,12 @@ async function measure(rollcall: LocalRollcall, options: Options, signal: AbortS
       pairs.push(pair);
     }
     const ratios = pairs.map(({ ratio }) => ratio);
-    const capacity = percentile(
-      pairs.map((pair) => pair.ours_per_second),
-      0.5,
-    );
-    const rate = Math.round(
-      Math.min(
-        capacity,
-        percentile(
-          pairs.map((pair) => pair.bare_per_second),
-          0.5,
-        ),
-      ) / 2,
-    );
+    const capacity = middle(pairs, 'ours_per_second');
+    const rate = Math.round(Math.min(capacity, middle(pairs, 'bare_per_second')) / 2);
     say(`Half of what is possible, ${rate} a second, in an open loop.`);
     const half: Report['half']['pairs'] = [];
     for (let n = 0; n < options.pairs; n++) {
-      const order = n % 2 === 0 ? (['ours', 'bare'] as const) : (['bare', 'ours'] as const);
-      const found = { ours: nothing, bare: nothing };
-      for (const whose of order) found[whose] = latencies(await atRate(whose, rate));
+      const found = await inTurns(n, async (whose) => latencies(await atRate(whose, rate)));
       half.push({
         ours_p50_ms: found.ours(0.5),
         ours_p99_ms: found.ours(0.99),
@@ -202,12 +184,6 @@ async function untilAsleep(rollcall: LocalRollcall, signal: AbortSignal): Promis
   }
 }
 
-/** Of a process, user and system; Linux counts in hundredths. */
-async function cpuSeconds(pid: number | undefined): Promise<number> {
-  const fields = (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
 async function overloaded({
   rollcall,
   request,
@@ -233,9 +209,6 @@ async function overloaded({
     request,
     rate: Math.round(capacity * times),
     signal,
-  }).catch(async (error: unknown) => {
-    await memory.stop();
-    throw error;
   });
   const most = await memory.stop();
   const endedMs = performance.now();
@@ -271,32 +244,21 @@ async function overloaded({
   };
 }
 
-function watchMemory(pid: number | undefined) {
-  let most = 0;
-  const now = async (): Promise<number> => {
-    const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(pid)]);
-    const mib = Math.round(Number(stdout) / 1_024);
-    most = Math.max(most, mib);
-    return mib;
-  };
-  const timer = setInterval(() => void now().catch(() => {}), 1_000);
-  return {
-    now,
-    async stop(): Promise<number> {
-      clearInterval(timer);
-      await now();
-      return most;
-    },
-  };
-}
-
 const perSecond = ({ answers, forMs }: Load): number => {
   const startMs = Math.min(...answers.slice(0, 1).map(({ dueMs }) => dueMs));
   const good = answers.filter(({ status, doneMs }) => status === 200 && doneMs - startMs <= forMs);
   return Math.round(good.length / (forMs / 1_000));
 };
 
-const nothing = (_share: number): number => Number.NaN;
+type Side = 'ours' | 'bare';
+
+/** Whoever is first changes, so that nothing that grows is to the cost of one. */
+async function inTurns<T>(turn: number, measured: (whose: Side) => Promise<T>): Promise<Record<Side, T>> {
+  const oursFirst = turn % 2 === 0;
+  const first = await measured(oursFirst ? 'ours' : 'bare');
+  const second = await measured(oursFirst ? 'bare' : 'ours');
+  return oursFirst ? { ours: first, bare: second } : { ours: second, bare: first };
+}
 
 /** The median of one figure over all pairs: what disturbs one of them disturbs no verdict. */
 const middle = <K extends string>(pairs: Record<K, number>[], figure: K): number =>

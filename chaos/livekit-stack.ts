@@ -17,8 +17,13 @@ import type { Lesson, LessonPlan } from './lesson.ts';
 import { POLICY, startTestRollcall, TENANT, type TestRollcall, until } from './test-rollcall.ts';
 
 const KEY = { apiKey: 'APIofTheFaults', apiSecret: 'thirty-two-characters-and-some-more-for-faults' };
-/** So long that LiveKit notices the loss of a participant, which takes it up to 20 s, within one of it. */
 export const VERIFY_SECONDS = 20;
+/**
+ * Of a class in which somebody vanishes: LiveKit misses them within one. It takes 10 s for a connection to count as cut,
+ * 5 s to be given up, 5 s for a return (livekit-server, pkg/rtc/transport.go and participant.go), and the time until each
+ * of these is looked at.
+ */
+export const VANISHED_VERIFY_SECONDS = 30;
 
 export interface LiveKitStack {
   rollcall: TestRollcall;

@@ -99,7 +99,7 @@ async function storedRows(
   { after, limit }: LogQuery,
   upTo: Place | null,
 ): Promise<LogRow[]> {
-  const rows = await tx.execute<Record<string, unknown>>(sql`
+  const rows = await tx.execute<Omit<LogRow, 'startMs'> & { startAt: string }>(sql`
     select ${classes.id} as "classId", ${classes.subject} as subject, ${classes.startAt} as "startAt",
       s.position::integer as position, s.stay, coalesce(p.email, i.email) as email,
       coalesce(p.name, i.display_name) as name
@@ -120,10 +120,7 @@ async function storedRows(
       and ${after === null ? sql`true` : sql`(${classes.startAt}, ${classes.id}, s.position) > (${place(after)}, ${after.position})`}
       and ${upTo === null ? sql`true` : sql`(${classes.startAt}, ${classes.id}) <= (${place(upTo)})`}
     order by ${classes.startAt}, ${classes.id}, s.position limit ${limit + 1}`);
-  return rows.map((row) => {
-    const { startAt, ...rest } = row as unknown as Omit<LogRow, 'startMs'> & { startAt: string };
-    return { ...rest, startMs: new Date(startAt).getTime() };
-  });
+  return rows.map(({ startAt, ...row }) => ({ ...row, startMs: new Date(startAt).getTime() }));
 }
 
 /** `upTo`: beyond this class more live ones follow, which belong to a later page. */

@@ -52,7 +52,7 @@ export async function listIdentities(
     after === null
       ? sql`true`
       : sql`(i.first_seen_at, i.id) > (${new Date(after.firstSeenMs).toISOString()}::timestamptz, ${after.id}::uuid)`;
-  const rows = await tx.execute<Record<string, unknown>>(sql`
+  const rows = await tx.execute<Omit<IdentityView, 'firstSeenAt'> & { firstSeenAt: string }>(sql`
     select i.id, i.source, i.identity, i.kind, i.display_name as "displayName", i.email, i.person_id as "personId",
       i.first_seen_at as "firstSeenAt", seen.classes
     from identities i
@@ -70,10 +70,11 @@ export async function listIdentities(
       and ${id === undefined ? sql`true` : sql`i.id = ${id}::uuid`}
       and ${state === undefined ? sql`true` : sql`seen.classes <> '[]'`}
     order by i.first_seen_at, i.id limit ${limit}`);
-  return rows.map((row) => {
-    const view = row as unknown as IdentityView;
-    return { ...view, firstSeenAt: new Date(view.firstSeenAt), classes: view.classes.map(withIsoStart) };
-  });
+  return rows.map((row) => ({
+    ...row,
+    firstSeenAt: new Date(row.firstSeenAt),
+    classes: row.classes.map(withIsoStart),
+  }));
 }
 
 const withIsoStart = (seen: SeenInClass): SeenInClass => ({

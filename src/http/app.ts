@@ -40,10 +40,11 @@ export function createApp(given: AppDeps): App {
   };
 }
 
-function isDelivery({ method, url = '' }: IncomingMessage): boolean {
-  // Also as Express would take it: LiveKit counts any 4xx as delivered, so a slash too many would lose everything.
-  return method === 'POST' && /^\/webhooks\/livekit\/?(?:\?|$)/i.test(url);
-}
+// Also as Express would take it: LiveKit counts any 4xx as delivered, so a slash too many would lose everything.
+const DELIVERY_URL = new RegExp(`^${LIVEKIT_WEBHOOK_PATH}/?(?:\\?|$)`, 'i');
+
+const isDelivery = ({ method, url = '' }: IncomingMessage): boolean =>
+  method === 'POST' && DELIVERY_URL.test(url);
 
 function createExpress(deps: Deps): Express {
   const app = express();

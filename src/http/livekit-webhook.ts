@@ -1,7 +1,7 @@
 /**
  * `POST /webhooks/livekit`: verified, committed, acknowledged, and nothing else; what follows from it happens after the
- * answer. It sits before Express, whose way through costs as much as the insert. LiveKit tries five times within about
- * 15 s, keeps one request in flight for each room, and takes any 4xx for delivered: what is not stored is a 503.
+ * answer. It sits before Express, whose way through costs as much as the insert. LiveKit tries five times, keeps
+ * one request in flight for each room, and takes any 4xx for delivered: what is not stored is a 503.
  */
 import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -60,8 +60,6 @@ export function createLiveKitWebhook({ db, keys, now, log, metrics, news }: Webh
     mostRows: ROWS_PER_COMMIT,
     mostInFlight: COMMITS_IN_FLIGHT,
   });
-  // Only what was signed counts: nobody else can fill the place.
-  let taken = 0;
   const large = { now: 0 };
   let warnedMs = Number.NEGATIVE_INFINITY;
 
@@ -81,14 +79,6 @@ export function createLiveKitWebhook({ db, keys, now, log, metrics, news }: Webh
     const delivery = readDelivery(body, now(), bodyHash.toString('hex'));
     return { delivery, keyTenant: signature.key.tenantId };
   };
-  const store = async (signed: SignedDelivery): Promise<StoredDelivery> => {
-    taken++;
-    try {
-      return await commits.submit(signed);
-    } finally {
-      taken--;
-    }
-  };
 
   return {
     drained: commits.drained,
@@ -97,14 +87,15 @@ export function createLiveKitWebhook({ db, keys, now, log, metrics, news }: Webh
       const answered = (outcome: string): void => {
         metrics.webhookSeconds.observe({ outcome }, (performance.now() - startedMs) / 1_000);
       };
-      if (taken >= MOST_WAITING) {
+      // Only what was signed waits: nobody else can fill the place.
+      if (commits.waiting() >= MOST_WAITING) {
         refuse(req, res, tryAgain('more deliveries are waiting than can be stored in time', retryAfter()));
         answered('overloaded');
         return;
       }
       try {
         const signed = await verified(req);
-        const stored = await store(signed);
+        const stored = await commits.submit(signed);
         const { headers, body } = ANSWERS[stored.as];
         res.writeHead(200, headers).end(body);
         answered(stored.as);
@@ -134,8 +125,8 @@ const ANSWERS = {
 };
 
 /**
- * Seconds. LiveKit obeys it five times and then gives up, so one second would have it give up in five; and whoever was
- * refused together shall not come back together.
+ * Seconds. LiveKit waits so long before each of its four repetitions and then gives up, so one second would have it give
+ * up in four; and whoever was refused together shall not come back together.
  */
 const retryAfter = (): number => 2 + Math.floor(Math.random() * 4);
 

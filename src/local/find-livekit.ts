@@ -1,8 +1,6 @@
-import { cacheDir } from './cache-dir.ts';
-import { findProgram, type ProgramSource } from './find-program.ts';
+import type { ProgramSource } from './find-program.ts';
 import { goInstall } from './go-install.ts';
-import { answersVersion, installedProgram } from './installed-program.ts';
-import type { Report } from './progress.ts';
+import { answersVersion, type FindInstalledOptions, findInstalledProgram } from './installed-program.ts';
 
 /** Builds with Go 1.26, which every Go since 1.21 fetches by itself when it is older. */
 const LIVEKIT_SERVER = '1.13.5';
@@ -12,33 +10,24 @@ const LIVEKIT_SERVER = '1.13.5';
  * works (`go install`). Throws `ProgramNotFound` with every attempt and its cure. A LiveKit that already runs
  * (LIVEKIT_URL) comes before all of these: see local-livekit.ts.
  */
-export async function findLivekit(options: {
-  readonly report: Report;
-  readonly env?: NodeJS.ProcessEnv;
-  readonly sources?: readonly ProgramSource[];
-  readonly signal?: AbortSignal | undefined;
-}): Promise<string> {
-  const { report, env = process.env, signal } = options;
-  const title = 'the LiveKit server';
-  const installed = await installedProgram({ name: 'livekit-server', title, verify, report, env });
-  if (installed !== undefined) return installed;
-  const wanted = {
-    title,
-    cacheName: `livekit-server-${LIVEKIT_SERVER}`,
-    // The name of its package, which `go install` takes.
-    executable: 'server',
-    sources: options.sources ?? [build(env)],
-    verify,
-  };
-  return await findProgram(wanted, { cacheDir: cacheDir(env), report, signal });
-}
+export const findLivekit = (options: FindInstalledOptions): Promise<string> =>
+  findInstalledProgram(
+    {
+      name: 'livekit-server',
+      title: 'the LiveKit server',
+      cacheName: `livekit-server-${LIVEKIT_SERVER}`,
+      // The name of its package, which `go install` takes.
+      executable: 'server',
+      sources: [build(options.env)],
+      verify: (path) => answersVersion(path, 'livekit-server version'),
+    },
+    options,
+  );
 
-const build = (env: NodeJS.ProcessEnv): ProgramSource =>
+const build = (env = process.env): ProgramSource =>
   goInstall({
     target: `github.com/livekit/livekit-server/cmd/server@v${LIVEKIT_SERVER}`,
     takes: 'about 2 minutes',
     cure: 'Install Go 1.21 or newer, or the LiveKit server itself (https://docs.livekit.io/transport/self-hosting/local/), so that `go` or `livekit-server` is on PATH; or set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET to a LiveKit that runs.',
     env,
   });
-
-const verify = (path: string): Promise<void> => answersVersion(path, 'livekit-server version');

@@ -1,13 +1,36 @@
 import { existsSync } from 'node:fs';
+import { cacheDir } from './cache-dir.ts';
+import { findProgram, type ProgramSource, type WantedProgram } from './find-program.ts';
 import { onPath } from './on-path.ts';
 import type { Report } from './progress.ts';
 import { runCommand } from './run-command.ts';
+
+export interface FindInstalledOptions {
+  readonly report: Report;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Instead of the program's own ways of getting it. */
+  readonly sources?: readonly ProgramSource[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The path of a program: the one of the name on PATH, else the cached one, else from the first source that works.
+ * Throws `ProgramNotFound` with every attempt and its cure.
+ */
+export async function findInstalledProgram(
+  wanted: WantedProgram & { readonly name: string },
+  { report, env = process.env, sources = wanted.sources, signal }: FindInstalledOptions,
+): Promise<string> {
+  const installed = await installedProgram({ ...wanted, report, env });
+  if (installed !== undefined) return installed;
+  return await findProgram({ ...wanted, sources }, { cacheDir: cacheDir(env), report, signal });
+}
 
 /**
  * The first executable of that name on PATH that passes `verify`; undefined when there is none. Another program of the
  * same name is passed over with a notice.
  */
-export async function installedProgram(options: {
+async function installedProgram(options: {
   readonly name: string;
   /** For people: "the Temporal CLI". */
   readonly title: string;

@@ -1,0 +1,40 @@
+/** What a process takes of the machine, as Linux tells it. */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+const running = (pid: number | undefined): number => {
+  if (pid === undefined) throw new Error('a process that was to be measured does not run.');
+  return pid;
+};
+
+/** Resident memory, MiB. */
+export async function residentMiB(pid: number | undefined): Promise<number> {
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(running(pid))]);
+  return Math.round(Number(stdout) / 1_024);
+}
+
+/** Seconds of one core so far, user and system; Linux counts in hundredths. */
+export async function cpuSeconds(pid: number | undefined): Promise<number> {
+  const fields = (await readFile(`/proc/${running(pid)}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Looks every second from now on; `stop` answers the most resident memory that was seen, MiB. */
+export function watchMemory(pid: number | undefined) {
+  let most = 0;
+  const now = async (): Promise<number> => {
+    const mib = await residentMiB(pid);
+    most = Math.max(most, mib);
+    return mib;
+  };
+  const timer = setInterval(() => void now().catch(() => {}), 1_000).unref();
+  return {
+    now,
+    async stop(): Promise<number> {
+      clearInterval(timer);
+      await now();
+      return most;
+    },
+  };
+}
