@@ -5,6 +5,8 @@ export const FIGURES = { ratio: 1, goodput: 0.9, refusedWithinMs: 50, memory: 1.
 
 export interface Overload {
   times: number;
+  /** The mean of a closed loop just before and one just after. */
+  capacity_per_second: number;
   offered_per_second: number;
   goodput_per_second: number;
   goodput: number;
@@ -36,12 +38,13 @@ export const round = (value: number): number => Number(value.toFixed(2));
 export function webhooksText(report: Report): string {
   const { ratio, half, overload } = report;
   const table = new Table({
-    head: ['times', 'offered/s', 'good/s', 'share', '503', '503 p99 ms', 'MiB', 'drained ms'],
+    head: ['times', 'possible/s', 'offered/s', 'good/s', 'share', '503', '503 p99 ms', 'MiB', 'drained ms'],
     style: { head: [] },
   });
   for (const one of overload) {
     table.push([
       one.times,
+      one.capacity_per_second,
       one.offered_per_second,
       one.goodput_per_second,
       one.goodput,

@@ -550,7 +550,7 @@ describe('what LiveKit did not sign', () => {
       expect([status, headers.get('retry-after')]).toEqual([503, expect.stringMatching(/^[2-5]$/)]);
     }
     const taken = (await Promise.all(answers)).filter(({ status }) => status === 200).length;
-    expect(taken).toBe(400);
+    expect(taken).toBe(300);
     const [kept] = await app.owner`select count(*)::integer as n from events where class_id = ${one.id}`;
     expect(kept?.n).toBe(taken);
   });

@@ -45,9 +45,9 @@ const MOST_BYTES = 1024 * 1024;
 const LARGE_BYTES = 64 * 1024;
 const MOST_LARGE = 16;
 /** Two full batches: more would wait longer than a repetition is worth. */
-const MOST_WAITING = 400;
-const ROWS_PER_COMMIT = 200;
-const COMMITS_IN_FLIGHT = 3;
+const MOST_WAITING = 300;
+const ROWS_PER_COMMIT = 150;
+const COMMITS_IN_FLIGHT = 2;
 /** So many people in so many classes: the memory of who is registered stays small. */
 const MOST_REGISTERED = 50_000;
 const WARN_EVERY_MS = 60_000;
