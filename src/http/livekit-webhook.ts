@@ -88,13 +88,17 @@ export function createLiveKitWebhook({ db, keys, now, log, metrics, news }: Webh
         metrics.webhookSeconds.observe({ outcome }, (performance.now() - startedMs) / 1_000);
       };
       // Only what was signed waits: nobody else can fill the place.
-      if (commits.waiting() >= MOST_WAITING) {
+      const full = (): boolean => {
+        if (commits.waiting() < MOST_WAITING) return false;
         refuse(req, res, tryAgain('more deliveries are waiting than can be stored in time', retryAfter()));
         answered('overloaded');
-        return;
-      }
+        return true;
+      };
+      if (full()) return;
       try {
         const signed = await verified(req);
+        // The place may have been taken while the body was read.
+        if (full()) return;
         const stored = await commits.submit(signed);
         const { headers, body } = ANSWERS[stored.as];
         res.writeHead(200, headers).end(body);
