@@ -20,7 +20,7 @@ export interface Run {
   largestResult: number;
 }
 
-const workflowIdOf = ({ id }: Lesson) => classWorkflowId({ tenantId: TENANT, classId: id });
+const workflowIdOf = ({ id }: Pick<Lesson, 'id'>) => classWorkflowId({ tenantId: TENANT, classId: id });
 
 async function withClient<T>(
   { temporalAddress, namespace }: TestRollcall,
@@ -35,7 +35,7 @@ async function withClient<T>(
 }
 
 /** Every run of the workflow, the first one first, followed back from the latest. */
-export const runsOf = (rollcall: TestRollcall, lesson: Lesson): Promise<Run[]> =>
+export const runsOf = (rollcall: TestRollcall, lesson: Pick<Lesson, 'id'>): Promise<Run[]> =>
   withClient(rollcall, async (client) => {
     const runs: Run[] = [];
     for (let runId: string | undefined; ; ) {

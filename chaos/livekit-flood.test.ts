@@ -4,6 +4,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { percentile } from '../bench/percentiles.ts';
 import { delivery, sign } from '../src/livekit/test-webhook.ts';
+import { pollsOf, runsOf } from './history.ts';
 import { startTestRollcall, type TestRollcall, until } from './test-rollcall.ts';
 
 const ROOMS = 100;
@@ -30,17 +31,23 @@ test('of three thousand joins none is lost, and none is answered with anything b
   timeout: 240_000,
 }, async () => {
   const rooms: string[] = [];
+  const ids = new Map<string, string>();
   const schedule = async (n: number): Promise<void> => {
-    const { status, body } = await rollcall.call<{ room_name: string }>('POST', '/api/schedule/class', {
-      teacher_email: `teacher-${n}@school.example`,
-      student_emails: [`student-${n}@school.example`],
-      subject: 'Algebra',
-      provider: 'livekit',
-      start_time: new Date(Date.now() + 8_000).toISOString(),
-      duration_minutes: 60,
-    });
+    const { status, body } = await rollcall.call<{ room_name: string; class_id: string }>(
+      'POST',
+      '/api/schedule/class',
+      {
+        teacher_email: `teacher-${n}@school.example`,
+        student_emails: [`student-${n}@school.example`],
+        subject: 'Algebra',
+        provider: 'livekit',
+        start_time: new Date(Date.now() + 8_000).toISOString(),
+        duration_minutes: 60,
+      },
+    );
     expect(status).toBe(201);
     rooms.push(body.room_name);
+    ids.set(body.room_name, body.class_id);
   };
   for (let n = 0; n < ROOMS; n += 10)
     await Promise.all(Array.from({ length: 10 }, (_, k) => schedule(n + k)));
@@ -55,21 +62,24 @@ test('of three thousand joins none is lost, and none is answered with anything b
     const answers: Record<string, number> = {};
     const startMs = Date.now();
     const everyMs = 30_000 / PEOPLE;
+    const join = async (room: string, of: number, n: number): Promise<void> => {
+      const told = { room, sid: `PA_${of}_${n}`, identity: `guest-${n}`, atMs: Date.now() };
+      const body = JSON.stringify(delivery('participant_joined', told));
+      const authorization = await sign(body, { key: KEY });
+      const sentMs = performance.now();
+      const answer = await fetch(`${rollcall.apiUrl}/webhooks/livekit`, {
+        method: 'POST',
+        headers: { authorization },
+        body,
+      });
+      latencies.push(performance.now() - sentMs);
+      const said = `${answer.status} ${await answer.text()}`;
+      answers[said] = (answers[said] ?? 0) + 1;
+    };
     const send = async (room: string, of: number): Promise<void> => {
       for (let n = 0; n < PEOPLE; n++) {
         await sleep(Math.max(0, startMs + n * everyMs + (of / ROOMS) * everyMs - Date.now()));
-        const told = { room, sid: `PA_${of}_${n}`, identity: `guest-${n}`, atMs: Date.now() };
-        const body = JSON.stringify(delivery('participant_joined', told));
-        const authorization = await sign(body, { key: KEY });
-        const sentMs = performance.now();
-        const answer = await fetch(`${rollcall.apiUrl}/webhooks/livekit`, {
-          method: 'POST',
-          headers: { authorization },
-          body,
-        });
-        latencies.push(performance.now() - sentMs);
-        const said = `${answer.status} ${await answer.text()}`;
-        answers[said] = (answers[said] ?? 0) + 1;
+        await join(room, of, n);
       }
     };
     await Promise.all(rooms.map(send));
@@ -77,6 +87,18 @@ test('of three thousand joins none is lost, and none is answered with anything b
     const joined = await sql`select class_id, count(distinct connection)::int as n from events
       where kind = 'joined' group by class_id`;
     expect(joined.map(({ n }) => n)).toEqual(Array(ROOMS).fill(PEOPLE));
+
+    // Three hundred in one class, and its history is what its looks and bells cost.
+    const [lively = ''] = rooms;
+    for (let n = PEOPLE; n < 300; n++) await join(lively, 0, n);
+    expect(answers).toEqual({ '200 {"stored":"accepted"}': ROOMS * PEOPLE + 300 - PEOPLE });
+    for (const room of [lively, ...rooms.slice(-3)]) {
+      const runs = await runsOf(rollcall, { id: ids.get(room) ?? '' });
+      const bells = runs.reduce((sum, run) => sum + run.bells, 0);
+      const budget = 12 * runs.flatMap(pollsOf).length + 5 * bells + 60;
+      expect(runs.reduce((sum, run) => sum + run.events, 0)).toBeLessThanOrEqual(budget);
+      expect(bells).toBeLessThanOrEqual(3);
+    }
     // A figure and no rule here: other tests share the machine.
     console.log(
       `3,000 joins: p50 ${percentile(latencies, 0.5).toFixed(1)} ms, p99 ${percentile(latencies, 0.99).toFixed(1)} ms`,
