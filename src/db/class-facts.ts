@@ -13,6 +13,7 @@ import {
   sources,
   sweeps,
 } from './schema.ts';
+import { readOpenEvidence } from './whiteboard-connections.ts';
 
 const PROVIDERS = ['livekit', 'meet', 'whiteboard'] as const;
 
@@ -34,7 +35,7 @@ export async function readClassFacts(
     roster: await readRoster(tx, ref),
     sources: await readSources(tx, ref),
     identities: await readIdentities(tx, ref),
-    events: await readEvents(tx, ref),
+    events: [...(await readEvents(tx, ref)), ...(await readOpenEvidence(tx, ref))],
     sweeps: await readSweeps(tx, ref),
   };
 }

@@ -10,7 +10,16 @@ import { scheduleClass } from './schedule-class.ts';
 import { ensureTenant } from './tenants.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
 
-const LOG = ['calculations', 'events', 'identity_decisions', 'policies', 'records', 'set_aside', 'sweeps'];
+const LOG = [
+  'calculations',
+  'events',
+  'identity_decisions',
+  'marks',
+  'policies',
+  'records',
+  'set_aside',
+  'sweeps',
+];
 
 let database: TestDatabase;
 let db: Database;
@@ -83,6 +92,11 @@ async function fill(tx: Tx, tenantId: string, classId: string): Promise<void> {
       is_complete, missing, stays) values (${tenantId}, ${classId}, 1, 'x', 'itqan', 'itqan', 0, true, '[]', '[]')`,
     sql`insert into records (tenant_id, class_id, version, person_id, status, is_final, attendance)
       select ${tenantId}, ${classId}, 1, person_id, 'present', true, '{}' from class_roster`,
+    sql`insert into whiteboard_connections (tenant_id, class_id, person_id, name, instance, connected_at, last_seen_at)
+      select ${tenantId}, ${classId}, person_id, 'default', 'one', now(), now() from class_roster limit 1`,
+    sql`insert into marks (tenant_id, class_id, person_id, status, source, marked_by, replaced)
+      select ${tenantId}, ${classId}, person_id, 'excused', 'manual', 'somebody', '{}' from class_roster limit 1`,
+    sql`insert into guardians (tenant_id, child_id, guardian_id) select ${tenantId}, id, id from people limit 1`,
     sql`insert into idempotency_keys (tenant_id, key, request_hash) values (${tenantId}, 'k', 'x')`,
   ]) {
     await tx.execute(statement);
@@ -257,6 +271,7 @@ describe('a delivery that is set aside', () => {
 describe('what works with the rights of the owner', () => {
   /** Each function of the catalog that does, and a call that reads its tables. */
   const CALLS: Record<string, string> = {
+    rollcall_lost_connections: 'rollcall_lost_connections(now(), 10)',
     rollcall_neglected_classes: `rollcall_neglected_classes('15 seconds', 10)`,
     rollcall_room_owners: `rollcall_room_owners(array['x'], array[null], 'x')`,
     rollcall_set_aside_for: `rollcall_set_aside_for('x')`,

@@ -1,12 +1,13 @@
 /**
  * Every table, as Drizzle sees it. All rows belong to a tenant; the first migration forces row security on each table
  * and gives the app role its few rights. The log (`events`, `set_aside`, `sweeps`, `identity_decisions`, `calculations`,
- * `records`, `policies`) is append-only: no role may update or delete it.
+ * `records`, `policies`, `marks`) is append-only: no role may update or delete it.
  */
 import { sql } from 'drizzle-orm';
 import {
   bigint,
   boolean,
+  customType,
   foreignKey,
   index,
   integer,
@@ -27,6 +28,7 @@ import type { AskedFor } from './class-request.ts';
 /** Milliseconds, as everywhere in Rollcall. */
 const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' });
 const tenantId = () => text('tenant_id').notNull();
+const instantRanges = customType<{ data: string }>({ dataType: () => 'tstzmultirange' });
 
 /** What a tenant may set for itself (product §10, §13). Absent: the server's own default. */
 export interface TenantSettings {
@@ -46,6 +48,18 @@ export interface CaptureProblem {
   code: string;
   message: string;
   since: string;
+}
+
+/** Why a connection to a whiteboard is over. `lost`: it gave no sign of life any more. */
+export type CloseReason = 'disconnected' | 'lost' | 'server_shutdown' | 'class_over';
+
+/** What somebody can decide about a person. */
+export type MarkStatus = 'present' | 'late' | 'partial' | 'absent' | 'excused';
+
+export interface ReplacedStatus {
+  status: PersonAttendance['status'];
+  source: 'system_default' | 'calculated' | 'manual' | 'suggestion';
+  notes: string | null;
 }
 
 export const tenants = pgTable('tenants', {
@@ -181,6 +195,22 @@ export const sources = pgTable(
     createdAt: instant('created_at').notNull().defaultNow(),
   },
   (t) => [primaryKey({ columns: [t.tenantId, t.name] })],
+);
+
+/** Whose records a guardian may see. */
+export const guardians = pgTable(
+  'guardians',
+  {
+    tenantId: tenantId(),
+    childId: uuid('child_id').notNull(),
+    guardianId: uuid('guardian_id').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.childId, t.guardianId] }),
+    foreignKey({ columns: [t.tenantId, t.childId], foreignColumns: [people.tenantId, people.id] }),
+    foreignKey({ columns: [t.tenantId, t.guardianId], foreignColumns: [people.tenantId, people.id] }),
+    index('guardians_guardian').on(t.tenantId, t.guardianId),
+  ],
 );
 
 /** A source said that it has told all it knows of a class. */
@@ -359,6 +389,63 @@ export const policies = pgTable(
     createdAt: instant('created_at').notNull().defaultNow(),
   },
   (t) => [primaryKey({ columns: [t.tenantId, t.name, t.version] })],
+);
+
+/**
+ * One row for each connection to a whiteboard, written on while it is open; its signs of life only ever grow. What it was
+ * becomes events of the log when it closes.
+ */
+export const whiteboardConnections = pgTable(
+  'whiteboard_connections',
+  {
+    tenantId: tenantId(),
+    id: uuid('id').notNull().defaultRandom(),
+    classId: uuid('class_id').notNull(),
+    personId: uuid('person_id').notNull(),
+    /** What the client calls it; a person has one `default` connection. */
+    name: text('name').notNull(),
+    /** The server that heard of it last. */
+    instance: text('instance').notNull(),
+    connectedAt: instant('connected_at').notNull(),
+    lastSeenAt: instant('last_seen_at').notNull(),
+    lastHeartbeatAt: instant('last_heartbeat_at'),
+    /** `[h, h + 30 s)` of every heartbeat. */
+    active: instantRanges('active').notNull().default('{}'),
+    closedAt: instant('closed_at'),
+    closeReason: text('close_reason').$type<CloseReason>(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    foreignKey({ columns: [t.tenantId, t.classId], foreignColumns: [classes.tenantId, classes.id] }),
+    foreignKey({ columns: [t.tenantId, t.personId], foreignColumns: [people.tenantId, people.id] }),
+    index('whiteboard_connections_class').on(t.tenantId, t.classId),
+    index('whiteboard_connections_open').on(t.lastSeenAt).where(sql`${t.closedAt} is null`),
+  ],
+);
+
+/** Human decisions about a person in a class: appended, the latest stands (product §7). */
+export const marks = pgTable(
+  'marks',
+  {
+    tenantId: tenantId(),
+    id: bigint('id', { mode: 'bigint' }).generatedAlwaysAsIdentity().notNull(),
+    classId: uuid('class_id').notNull(),
+    personId: uuid('person_id').notNull(),
+    /** Null: what was marked before is withdrawn. */
+    status: text('status').$type<MarkStatus>(),
+    source: text('source').$type<'manual' | 'suggestion'>().notNull(),
+    notes: text('notes'),
+    markedBy: text('marked_by').notNull(),
+    markedAt: instant('marked_at').notNull().defaultNow(),
+    /** What stood before. */
+    replaced: jsonb('replaced').$type<ReplacedStatus>().notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    foreignKey({ columns: [t.tenantId, t.classId], foreignColumns: [classes.tenantId, classes.id] }),
+    foreignKey({ columns: [t.tenantId, t.personId], foreignColumns: [people.tenantId, people.id] }),
+    index('marks_class').on(t.tenantId, t.classId, t.id),
+  ],
 );
 
 /** One calculation of a whole class; its version is the version of its records. */
