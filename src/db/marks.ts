@@ -1,0 +1,45 @@
+/** Human decisions about people in a class (product §7): the latest about each stands, unless it withdrew what was there. */
+import { and, asc, eq } from 'drizzle-orm';
+import type { ClassRef, Tx } from './client.ts';
+import { type MarkStatus, marks } from './schema.ts';
+
+export type MarkRow = typeof marks.$inferSelect;
+export type NewMark = Pick<MarkRow, 'personId' | 'status' | 'source' | 'notes' | 'replaced'>;
+/** A mark that stands. */
+export type StandingMark = MarkRow & { status: MarkStatus };
+
+export interface ClassMarks {
+  /** Raised by every mark of the class, also by one that withdraws; 0 before the first. */
+  version: bigint;
+  /** By person id. */
+  standing: Map<string, StandingMark>;
+  /** All of them, the first first. */
+  history: MarkRow[];
+}
+
+export async function readMarks(tx: Tx, { tenantId, classId }: ClassRef): Promise<ClassMarks> {
+  const history = await tx
+    .select()
+    .from(marks)
+    .where(and(eq(marks.tenantId, tenantId), eq(marks.classId, classId)))
+    .orderBy(asc(marks.id));
+  const standing = new Map<string, StandingMark>();
+  for (const mark of history) {
+    if (mark.status === null) standing.delete(mark.personId);
+    else standing.set(mark.personId, { ...mark, status: mark.status });
+  }
+  return { version: history.at(-1)?.id ?? 0n, standing, history };
+}
+
+/** Appends. The caller holds the lock of the class, so that nobody marks in between. */
+export async function appendMarks(
+  tx: Tx,
+  { tenantId, classId }: ClassRef,
+  given: NewMark[],
+  { markedBy, atMs }: { markedBy: string; atMs: number },
+): Promise<void> {
+  if (given.length === 0) return;
+  await tx
+    .insert(marks)
+    .values(given.map((mark) => ({ tenantId, classId, markedBy, markedAt: new Date(atMs), ...mark })));
+}
