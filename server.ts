@@ -1,15 +1,18 @@
 /** The HTTP process: starts and stops, nothing more. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { watchClasses } from './src/alerts/watch-classes.ts';
 import { ConfigError, readConfig } from './src/config.ts';
 import { openDatabase } from './src/db/client.ts';
 import { warnOfPowerfulLogin } from './src/db/powerful-login.ts';
 import { createApp } from './src/http/app.ts';
+import { keepLooking } from './src/http/whiteboard-socket.ts';
 import { livekitSettings } from './src/livekit/keys.ts';
 import { createLog } from './src/log.ts';
 import { createClassWorkflows } from './src/temporal/class-workflows.ts';
 import { temporalOptions } from './src/temporal/connection-options.ts';
 import { startSweeper } from './src/temporal/sweeper.ts';
+import { keepStoring } from './src/whiteboard/presence.ts';
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
@@ -23,14 +26,23 @@ async function main(): Promise<void> {
   // Nobody may hold a connection by being slow.
   server.headersTimeout = 10_000;
   server.requestTimeout = 15_000;
+  server.on('upgrade', (req, socket, head) => void app.sockets.upgrade(req, socket, head));
   const sweeper = startSweeper({ db, workflows, log });
+  const looking = keepLooking(app.sockets);
+  const storing = keepStoring(app.presence, log);
+  const watching = watchClasses({ db, now: Date.now, log });
 
   const stop = async (): Promise<void> => {
     const closed = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections();
+    looking.stop();
+    await storing.stop();
+    await app.live.stop();
+    await app.sockets.emptied();
     await closed;
     await app.drained();
     await sweeper.stop();
+    await watching.stop();
     await workflows.close();
     await db.close();
   };

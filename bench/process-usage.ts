@@ -1,6 +1,7 @@
 /** What a process takes of the machine, as Linux tells it. */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 const running = (pid: number | undefined): number => {
@@ -18,6 +19,16 @@ export async function residentMiB(pid: number | undefined): Promise<number> {
 export async function cpuSeconds(pid: number | undefined): Promise<number> {
   const fields = (await readFile(`/proc/${running(pid)}/stat`, 'utf8')).split(') ')[1]?.split(' ') ?? [];
   return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Resolves when the process has hardly anything to do. */
+export async function untilIdle(pid: number | undefined, signal: AbortSignal): Promise<void> {
+  for (let before = await cpuSeconds(pid); ; ) {
+    await sleep(2_000, undefined, { signal });
+    const now = await cpuSeconds(pid);
+    if (now - before < 0.1) return;
+    before = now;
+  }
 }
 
 /** Looks every second from now on; `stop` answers the most resident memory that was seen, MiB. */

@@ -1,6 +1,8 @@
 /** `npm run bench -- NAME`: what we promise, measured. Exit status 0: met, 1: missed or failed, 2: used wrongly. */
 import { Command, CommanderError } from 'commander';
 import { addIdle } from './idle.ts';
+import { addLive } from './live.ts';
+import { addPresence } from './presence.ts';
 import { addStarts } from './starts.ts';
 import { addWebhooks } from './webhooks.ts';
 
@@ -9,7 +11,7 @@ const program = new Command('bench')
   .exitOverride()
   .showHelpAfterError()
   .configureHelp({ sortSubcommands: true });
-for (const add of [addIdle, addStarts, addWebhooks]) add(program);
+for (const add of [addIdle, addLive, addPresence, addStarts, addWebhooks]) add(program);
 
 try {
   await program.parseAsync();

@@ -12,7 +12,7 @@ import type { LocalRollcall } from '../src/local/rollcall.ts';
 import { type Load, load } from './http-load.ts';
 import { describeMachine } from './machine.ts';
 import { percentile } from './percentiles.ts';
-import { cpuSeconds, watchMemory } from './process-usage.ts';
+import { untilIdle, watchMemory } from './process-usage.ts';
 import { type BenchRoom, signedDeliveries } from './signed-deliveries.ts';
 import { FIGURES, missed, type Overload, type Report, round, webhooksText } from './webhooks-report.ts';
 import { withRollcall } from './with-rollcall.ts';
@@ -96,7 +96,8 @@ async function measure(rollcall: LocalRollcall, options: Options, signal: AbortS
       });
 
     say('Waiting until the workflows have begun to sleep.');
-    await untilAsleep(rollcall, signal);
+    // Starting a thousand workflows takes both cores for half a minute.
+    await untilIdle(rollcall.worker.pid(), signal);
     say('Warming up.');
     await full('ours');
     await full('bare');
@@ -181,16 +182,6 @@ async function scheduleRooms(rollcall: LocalRollcall): Promise<BenchRoom[]> {
   };
   for (let n = 0; n < ROOMS; n += 20) await Promise.all(Array.from({ length: 20 }, (_, k) => one(n + k)));
   return rooms;
-}
-
-/** Starting a thousand workflows takes both cores for half a minute. */
-async function untilAsleep(rollcall: LocalRollcall, signal: AbortSignal): Promise<void> {
-  for (let before = await cpuSeconds(rollcall.worker.pid()); ; ) {
-    await sleep(2_000, undefined, { signal });
-    const now = await cpuSeconds(rollcall.worker.pid());
-    if (now - before < 0.1) return;
-    before = now;
-  }
 }
 
 async function overloaded({

@@ -85,9 +85,10 @@ END $$;
 CREATE TRIGGER only_grows BEFORE UPDATE ON whiteboard_connections
   FOR EACH ROW EXECUTE FUNCTION rollcall_only_grows();
 --> statement-breakpoint
--- What a server gathered about one connection. `close_reason` null: it goes on.
+-- What a server gathered about one connection. `close_reason` null: it goes on. With `of_instance` it closes only where no
+-- other server has taken it over.
 CREATE TYPE rollcall_presence AS (
-  tenant_id text, id uuid, instance text, seen_at timestamptz, heartbeat_at timestamptz, beats tstzmultirange,
+  tenant_id text, id uuid, of_instance text, seen_at timestamptz, heartbeat_at timestamptz, beats tstzmultirange,
   closed_at timestamptz, close_reason text
 );
 --> statement-breakpoint
@@ -116,12 +117,11 @@ BEGIN
       ORDER BY c.id FOR UPDATE
     ), stored AS (
       UPDATE whiteboard_connections c SET
-        instance = coalesce(m.instance, c.instance),
         last_seen_at = greatest(c.last_seen_at, m.seen_at),
         last_heartbeat_at = greatest(c.last_heartbeat_at, m.heartbeat_at),
         active = c.active + coalesce(m.beats, '{}'),
-        closed_at = m.closed_at,
-        close_reason = m.close_reason
+        closed_at = CASE WHEN coalesce(m.of_instance, c.instance) = c.instance THEN m.closed_at END,
+        close_reason = CASE WHEN coalesce(m.of_instance, c.instance) = c.instance THEN m.close_reason END
       FROM mine m JOIN locked l ON l.id = m.id
       WHERE c.tenant_id = whose AND c.id = m.id
       RETURNING c.*

@@ -1,5 +1,5 @@
 /** Prometheus figures of one process. Labels never name a tenant or a person. */
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 export interface Metrics {
   registry: Registry;
@@ -9,6 +9,7 @@ export interface Metrics {
   temporalFailures: Counter<'call'>;
   eventsAccepted: Counter;
   eventsRejected: Counter;
+  whiteboardConnections: Gauge;
 }
 
 export function createMetrics(): Metrics {
@@ -50,6 +51,11 @@ export function createMetrics(): Metrics {
     eventsRejected: new Counter({
       name: 'rollcall_rejected_events_total',
       help: 'Events of other sources that an import refused',
+      registers,
+    }),
+    whiteboardConnections: new Gauge({
+      name: 'rollcall_whiteboard_connections',
+      help: 'Connections to whiteboards that this server keeps',
       registers,
     }),
   };

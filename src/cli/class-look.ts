@@ -2,6 +2,7 @@
 import { type Connection, connections } from '../attendance/connections.ts';
 import { countingWindow } from '../attendance/counting-window.ts';
 import { distinctFacts } from '../attendance/distinct-facts.ts';
+import { effectiveStatus } from '../attendance/effective-status.ts';
 import type { ClassFacts, EvidenceEvent } from '../attendance/facts.ts';
 import type { PersonAttendance } from '../attendance/record.ts';
 import { acquaintance } from '../attendance/who.ts';
@@ -10,6 +11,7 @@ import { readClassFacts } from '../db/class-facts.ts';
 import { statusAt } from '../db/classes.ts';
 import type { ClassRef, Tx } from '../db/client.ts';
 import { listSweeps, type SweepLine } from '../db/list-sweeps.ts';
+import { readMarks, type StandingMark } from '../db/marks.ts';
 import { type ClassRow, readClass, type SessionRow } from '../db/plans.ts';
 import { policyOf } from '../db/policy-in-force.ts';
 import { type NameOf, nameThem, personIdsOf } from './people-names.ts';
@@ -22,6 +24,7 @@ export async function lookAtClass(tx: Tx, ref: ClassRef, nowMs: number) {
   const facts = await readClassFacts(tx, ref, { row, session, policy });
   const stored = await readCalculation(tx, ref);
   const people = stored?.people ?? (await calculateLive(tx, ref, nowMs)).people;
+  const { standing } = await readMarks(tx, ref);
   const nameOf = await nameThem(tx, ref.tenantId, [
     ...people.map(({ personId }) => personId),
     ...personIdsOf(facts.identities),
@@ -36,7 +39,7 @@ export async function lookAtClass(tx: Tx, ref: ClassRef, nowMs: number) {
     at: new Date(nowMs).toISOString(),
     class: classShape(row, session, facts, nowMs),
     calculation: stored && { version: stored.version, calculated_at: iso(stored.calculatedAtMs) },
-    people: people.map((one) => personShape(one, nameOf)).sort(byRole),
+    people: people.map((one) => personShape(one, standing.get(one.personId), nameOf)).sort(byRole),
     connections: connections(distinctFacts(facts), moment).map((one) => connectionShape(one, nameOf)),
     sweeps: (await listSweeps(tx, ref)).map(sweepShape),
     events: eventShapes(facts, nameOf),
@@ -76,11 +79,14 @@ function classShape(row: ClassRow, session: SessionRow, facts: ClassFacts, nowMs
   };
 }
 
-function personShape(one: PersonAttendance, nameOf: NameOf) {
+function personShape(one: PersonAttendance, mark: StandingMark | undefined, nameOf: NameOf) {
+  const { status, source } = effectiveStatus(one.status, mark);
   return {
     who: nameOf({ kind: 'person', personId: one.personId }),
     role: one.role,
-    status: one.status,
+    status,
+    source,
+    calculated_status: one.status,
     /** What the rule says so far, where that is another thing. */
     suggested: one.suggestion?.status ?? null,
     duration_minutes: one.durationMinutes,

@@ -39,6 +39,7 @@ function screenOf(count: { people: number; connections: number; sweeps: number; 
     calculation: null,
     people: several(count.people, (n) => ({
       ...{ who: `student-${n}@school.example`, role: 'student', status: 'present', suggested: null },
+      ...{ source: 'calculated', calculated_status: 'present' },
       ...{ duration_minutes: 40, attendance_percentage: 100, first_join: AT, last_leave: AT, flags: [] },
       explanation: `The lesson on 2026-03-02 was from 09:00:00 to 09:40:00 UTC (40 min). ${'Connected. '.repeat(40)}`,
     })),

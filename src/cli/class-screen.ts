@@ -69,7 +69,7 @@ function peopleLines({ people }: Screen, time: (at: string) => string): string[]
     people.map((one) => [
       one.who,
       one.role,
-      one.status === 'pending' && one.suggested !== null ? `pending (${one.suggested})` : one.status,
+      statusWords(one),
       `${one.duration_minutes.toFixed(2)} min`,
       `${one.attendance_percentage.toFixed(2)} %`,
       one.first_join === null
@@ -78,6 +78,11 @@ function peopleLines({ people }: Screen, time: (at: string) => string): string[]
       one.flags.join(' '),
     ]),
   );
+}
+
+function statusWords({ status, source, calculated_status, suggested }: Screen['people'][number]): string {
+  if (source === 'manual' || source === 'suggestion') return `${status} (marked; ${calculated_status})`;
+  return status === 'pending' && suggested !== null ? `pending (${suggested})` : status;
 }
 
 function sectionsOf(screen: Screen): Section[] {

@@ -7,7 +7,9 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, inject, type TestContext, test } from 'vitest';
 import { MAIN_QUEUE } from '../../workflows/queues.ts';
+import { viewClass } from '../db/classes.ts';
 import { inTenant } from '../db/client.ts';
+import { appendMarks } from '../db/marks.ts';
 import { sweeps } from '../db/schema.ts';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
 import { appendEvents, type NewEvent } from '../ingest/append-events.ts';
@@ -226,6 +228,26 @@ describe.concurrent('--watch', () => {
     child.kill('SIGINT');
     expect(await ended).toEqual([0, null]);
   });
+});
+
+test('whoever is marked is shown as marked, beside what was calculated', async () => {
+  const ref = await storeSettled(database.db);
+  await inTenant(database.db, ref.tenantId, async (tx) => {
+    const { roster } = await viewClass(tx, ref);
+    const replaced = { status: 'unknown', source: 'calculated', notes: null } as const;
+    const marks = roster
+      .filter(({ role }) => role === 'student')
+      .map(
+        ({ personId }) => ({ personId, status: 'excused', source: 'manual', notes: null, replaced }) as const,
+      );
+    await appendMarks(tx, ref, marks, { markedBy: 'admin', atMs: Date.now() });
+  });
+  const { out } = await debug(ref.classId, '--json');
+  expect(JSON.parse(out).people).toMatchObject([
+    { role: 'teacher', status: 'unknown', source: 'calculated', calculated_status: 'unknown' },
+    { role: 'student', status: 'excused', source: 'manual', calculated_status: 'unknown' },
+  ]);
+  expect((await debug(ref.classId)).out).toContain('excused (marked; unknown)');
 });
 
 test('a class that was calculated is shown as it was calculated', async () => {

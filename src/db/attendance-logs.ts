@@ -1,8 +1,10 @@
 /** Attendance logs (product §8): one row for each person and stay, out of the latest calculation of each class. */
 import { and, asc, eq, gte, lt, type SQL, sql } from 'drizzle-orm';
-import type { Stay } from '../attendance/record.ts';
+import { effectiveStatus } from '../attendance/effective-status.ts';
+import type { AttendanceStatus, Stay } from '../attendance/record.ts';
 import { calculateLive } from './calculations.ts';
 import type { Tx } from './client.ts';
+import { readStandingMarks, type StandingMark } from './marks.ts';
 import { findPeopleById } from './people.ts';
 import { calculations, classes, identities } from './schema.ts';
 
@@ -23,8 +25,8 @@ export interface LogFilter {
   fromMs?: number | undefined;
   toMs?: number | undefined;
   email?: string | undefined;
-  /** Attendance status of the person in the class. */
-  status?: string | undefined;
+  /** Attendance status of the person in the class; a guest has none. */
+  status?: AttendanceStatus | undefined;
 }
 
 /** Behind this row of this class. */
@@ -92,6 +94,11 @@ interface Place {
 const place = ({ startMs, classId }: Place): SQL =>
   sql`${new Date(startMs).toISOString()}::timestamptz, ${classId}::uuid`;
 
+/** What the latest mark about the person of record `r` says; null where there is none, or where it withdrew another. */
+const standingMark = sql`(
+  select m.status from marks m where m.tenant_id = r.tenant_id and m.class_id = r.class_id
+    and m.person_id = r.person_id order by m.id desc limit 1)`;
+
 async function storedRows(
   tx: Tx,
   tenantId: string,
@@ -116,7 +123,7 @@ async function storedRows(
       and r.version = k.version and r.person_id = p.id
     where ${ofClass(tenantId, filter)}
       and ${filter.email === undefined ? sql`true` : sql`p.email = ${filter.email}`}
-      and ${filter.status === undefined ? sql`true` : sql`r.status = ${filter.status}`}
+      and ${filter.status === undefined ? sql`true` : sql`coalesce(${standingMark}, r.status) = ${filter.status}`}
       and ${after === null ? sql`true` : sql`(${classes.startAt}, ${classes.id}, s.position) > (${place(after)}, ${after.position})`}
       and ${upTo === null ? sql`true` : sql`(${classes.startAt}, ${classes.id}) <= (${place(upTo)})`}
     order by ${classes.startAt}, ${classes.id}, s.position limit ${limit + 1}`);
@@ -130,8 +137,7 @@ async function liveRows(
   filter: LogFilter,
   { after, nowMs }: LogQuery,
 ): Promise<{ rows: LogRow[]; upTo: Place | null }> {
-  // Before the first calculation everybody is pending.
-  if (filter.status !== undefined && filter.status !== 'pending') return { rows: [], upTo: null };
+  const { status } = filter;
   const found = await tx
     .select({ classId: classes.id, subject: classes.subject, startAt: classes.startAt })
     .from(classes)
@@ -141,6 +147,11 @@ async function liveRows(
         sql`exists (select 1 from events e where e.tenant_id = ${classes.tenantId} and e.class_id = ${classes.id})`,
         sql`not exists (select 1 from calculations k
           where k.tenant_id = ${classes.tenantId} and k.class_id = ${classes.id})`,
+        // Before the first calculation everybody is pending whom nobody marked.
+        status === undefined || status === 'pending'
+          ? undefined
+          : sql`exists (select 1 from marks m where m.tenant_id = ${classes.tenantId} and m.class_id = ${classes.id}
+              and m.status = ${status})`,
         fromClassOf(after),
       ),
     )
@@ -149,10 +160,13 @@ async function liveRows(
   const shown = found
     .slice(0, LIVE_CLASSES)
     .map(({ startAt, ...one }) => ({ ...one, startMs: startAt.getTime() }));
+  const asked = status === undefined ? [] : shown.map(({ classId }) => classId);
+  const marked = await readStandingMarks(tx, tenantId, asked);
   const rows: LogRow[] = [];
   for (const { classId, subject, startMs } of shown) {
     const { stays } = await calculateLive(tx, { tenantId, classId }, nowMs);
     stays.forEach((stay, index) => {
+      if (status !== undefined && liveStatus(stay, marked.get(classId)) !== status) return;
       rows.push({ classId, subject, startMs, position: index + 1, stay, email: null, name: null });
     });
   }
@@ -163,6 +177,14 @@ async function liveRows(
     ),
     upTo: found.length > LIVE_CLASSES ? (shown.at(-1) ?? null) : null,
   };
+}
+
+function liveStatus(
+  { personId, role }: Stay,
+  marks: ReadonlyMap<string, StandingMark> | undefined,
+): AttendanceStatus | null {
+  if (personId === null || role === 'guest') return null;
+  return effectiveStatus('pending', marks?.get(personId)).status;
 }
 
 function fromClassOf(after: LogPosition | null): SQL | undefined {

@@ -2,9 +2,14 @@
 import { createHash } from 'node:crypto';
 import { and, desc, eq } from 'drizzle-orm';
 import { calculateAttendance } from '../attendance/calculate.ts';
+import { missingWith } from '../attendance/effective-status.ts';
+import type { Moment } from '../attendance/facts.ts';
+import type { Policy } from '../attendance/policy.ts';
 import type { ClassAttendance, Missing, PersonAttendance, Stay } from '../attendance/record.ts';
 import { readClassFacts } from './class-facts.ts';
+import type { FoundClass } from './class-phase.ts';
 import type { ClassRef, Tx } from './client.ts';
+import { readMarks } from './marks.ts';
 import { readClass } from './plans.ts';
 import { policyOf } from './policy-in-force.ts';
 import { calculations, classes, records } from './schema.ts';
@@ -13,6 +18,7 @@ export interface StoredCalculation {
   version: number;
   inputsHash: string;
   isComplete: boolean;
+  /** As of the calculation; later marks may have taken something from it. */
   missing: Missing[];
   policy: { name: string; preset: string; version: number };
   people: PersonAttendance[];
@@ -24,16 +30,30 @@ const digest = (canonical: string): string => createHash('sha256').update(canoni
 
 /** Provisional figures before the first calculation: who is in, and for how long, at `nowMs` or when it was cancelled. */
 export async function calculateLive(tx: Tx, ref: ClassRef, nowMs: number): Promise<ClassAttendance> {
-  const { row, session } = await readClass(tx, ref);
-  const policy = await policyOf(tx, row);
-  const facts = await readClassFacts(tx, ref, { row, session, policy });
-  const atMs = Math.min(nowMs, row.cancelledAt?.getTime() ?? nowMs);
-  return calculateAttendance(facts, { kind: 'live', nowMs: atMs }, digest);
+  const found = await readClass(tx, ref);
+  const atMs = Math.min(nowMs, found.row.cancelledAt?.getTime() ?? nowMs);
+  return await judge(tx, found, await policyOf(tx, found.row), { kind: 'live', nowMs: atMs });
+}
+
+/**
+ * What the rules say on what is known at `nowMs`, with nothing stored: live before the first calculation, after it as
+ * another one would say.
+ */
+export async function calculateNow(tx: Tx, ref: ClassRef, nowMs: number): Promise<ClassAttendance> {
+  const found = await readClass(tx, ref);
+  if (found.row.policyVersion === null) return await calculateLive(tx, ref, nowMs);
+  return await judge(tx, found, await policyOf(tx, found.row), { kind: 'settled' });
+}
+
+async function judge(tx: Tx, found: FoundClass, policy: Policy, moment: Moment): Promise<ClassAttendance> {
+  const { tenantId, id: classId } = found.row;
+  const facts = await readClassFacts(tx, { tenantId, classId }, { ...found, policy });
+  return calculateAttendance(facts, moment, digest);
 }
 
 /**
  * Calculates from the facts. The first calculation fixes the policy version; `policyVersion` asks for another. A class
- * that is settled already stays settled and changes between `completed` and `incomplete` as its evidence does.
+ * that is settled already stays settled and changes between `completed` and `incomplete` as its evidence and marks do.
  */
 export async function calculateClass(
   tx: Tx,
@@ -41,13 +61,14 @@ export async function calculateClass(
   options: { policyVersion?: number } = {},
 ): Promise<StoredCalculation> {
   // The lock puts calculations of one class in a row, so that each sees the version before it.
-  const { row, session } = await readClass(tx, ref, 'for update');
+  const found = await readClass(tx, ref, 'for update');
+  const { row } = found;
   const policy = await policyOf(tx, row, options.policyVersion ?? row.policyVersion);
-  const facts = await readClassFacts(tx, ref, { row, session, policy });
-  const result = calculateAttendance(facts, { kind: 'settled' }, digest);
+  const result = await judge(tx, found, policy, { kind: 'settled' });
   const inputsHash = result.inputsHash ?? '';
   const latest = await readCalculation(tx, ref);
-  const missing = missingOf(result);
+  const { standing } = await readMarks(tx, ref);
+  const missing = missingWith(result.missing, result.people, standing);
   const settled = row.settledAt !== null && row.cancelledAt === null;
   await tx
     .update(classes)
@@ -59,7 +80,8 @@ export async function calculateClass(
       ...(settled ? { status: missing.length === 0 ? ('completed' as const) : ('incomplete' as const) } : {}),
     })
     .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId)));
-  if (latest !== null && latest.inputsHash === inputsHash) return latest;
+  // The figures are those that are there; what is missing also depends on the marks, which are no input of theirs.
+  if (latest !== null && latest.inputsHash === inputsHash) return { ...latest, missing };
   const stored: StoredCalculation = {
     version: (latest?.version ?? 0) + 1,
     inputsHash,
@@ -72,14 +94,6 @@ export async function calculateClass(
   };
   await append(tx, ref, stored);
   return stored;
-}
-
-/** What keeps the class from being settled: evidence that is missing, and people about whom it cannot tell. */
-function missingOf(result: ClassAttendance): Missing[] {
-  const unknown = result.people.filter((person) => person.status === 'unknown').length;
-  if (unknown === 0) return result.missing;
-  const message = `${unknown} ${unknown === 1 ? 'person is' : 'people are'} unknown; each record says why`;
-  return [...result.missing, { code: 'people_unknown', message }];
 }
 
 async function append(tx: Tx, { tenantId, classId }: ClassRef, stored: StoredCalculation): Promise<void> {

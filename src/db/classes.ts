@@ -1,8 +1,8 @@
 /** Reading classes, each with its session and roster. */
-import { and, asc, eq, exists, gte, inArray, lt, lte, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, exists, gte, inArray, lt, lte, type SQL, sql } from 'drizzle-orm';
 import type { RosterRole } from '../attendance/facts.ts';
-import { isUuid } from '../uuid.ts';
 import type { ClassRef, Tx } from './client.ts';
+import { isPerson } from './people.ts';
 import { type ClassRow, readClass, type SessionRow } from './plans.ts';
 import { classes, classRoster, people, sessions } from './schema.ts';
 
@@ -125,7 +125,7 @@ function onRoster(tx: Tx, role: RosterRole, who: string): SQL {
           eq(classRoster.tenantId, classes.tenantId),
           eq(classRoster.classId, classes.id),
           eq(classRoster.role, role),
-          or(eq(people.email, who.toLowerCase()), isUuid(who) ? eq(people.id, who) : undefined),
+          isPerson(who),
         ),
       ),
   );

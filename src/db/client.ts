@@ -12,6 +12,8 @@ export interface Database {
   orm: PostgresJsDatabase<typeof schema>;
   /** For the one statement that is sent thousands of times a second: it is planned once for a connection. */
   sql: postgres.Sql;
+  /** A connection outside the pool, for whoever keeps one. Its maker ends it. */
+  another(): postgres.Sql;
   close(): Promise<void>;
 }
 /** What `orm.transaction` hands to its work. */
@@ -24,11 +26,10 @@ export interface ClassRef {
 }
 
 export function openDatabase(url: string, applicationName: string, poolSize = 10): Database {
-  const client = postgres(url, {
-    max: poolSize,
+  const options = {
     connect_timeout: 5,
     // The first retry comes at once: a database that is back must be seen as back.
-    backoff: (tries) => Math.min(1, 0.05 * 2 ** tries),
+    backoff: (tries: number) => Math.min(1, 0.05 * 2 ** tries),
     onnotice: () => {},
     connection: {
       application_name: applicationName,
@@ -36,8 +37,14 @@ export function openDatabase(url: string, applicationName: string, poolSize = 10
       statement_timeout: 15_000,
       idle_in_transaction_session_timeout: 30_000,
     },
-  });
-  return { orm: drizzle(client, { schema }), sql: client, close: () => client.end({ timeout: 5 }) };
+  };
+  const client = postgres(url, { ...options, max: poolSize });
+  return {
+    orm: drizzle(client, { schema }),
+    sql: client,
+    another: () => postgres(url, { ...options, max: 1 }),
+    close: () => client.end({ timeout: 5 }),
+  };
 }
 
 /** Runs `work` in one transaction that sees the rows of `tenantId` only. */

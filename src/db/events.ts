@@ -23,3 +23,17 @@ export async function listEvents(
     .orderBy(asc(events.id))
     .limit(limit);
 }
+
+/** Did this source ever tell anything of the class? */
+export async function hasEventsOf(
+  tx: Tx,
+  { tenantId, classId }: ClassRef,
+  source: EventRow['source'],
+): Promise<boolean> {
+  const found = await tx
+    .select({ id: events.id })
+    .from(events)
+    .where(and(eq(events.tenantId, tenantId), eq(events.classId, classId), eq(events.source, source)))
+    .limit(1);
+  return found.length > 0;
+}

@@ -1,5 +1,5 @@
 /** Human decisions about people in a class (product §7): the latest about each stands, unless it withdrew what was there. */
-import { and, asc, eq } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray } from 'drizzle-orm';
 import type { ClassRef, Tx } from './client.ts';
 import { type MarkStatus, marks } from './schema.ts';
 
@@ -29,6 +29,25 @@ export async function readMarks(tx: Tx, { tenantId, classId }: ClassRef): Promis
     else standing.set(mark.personId, { ...mark, status: mark.status });
   }
   return { version: history.at(-1)?.id ?? 0n, standing, history };
+}
+
+/** The marks that stand in these classes: by class id, then by person id. */
+export async function readStandingMarks(
+  tx: Tx,
+  tenantId: string,
+  classIds: string[],
+): Promise<Map<string, Map<string, StandingMark>>> {
+  const byClass = new Map<string, Map<string, StandingMark>>(classIds.map((id) => [id, new Map()]));
+  if (classIds.length === 0) return byClass;
+  const latest = await tx
+    .selectDistinctOn([marks.classId, marks.personId])
+    .from(marks)
+    .where(and(eq(marks.tenantId, tenantId), inArray(marks.classId, classIds)))
+    .orderBy(marks.classId, marks.personId, desc(marks.id));
+  for (const mark of latest) {
+    if (mark.status !== null) byClass.get(mark.classId)?.set(mark.personId, { ...mark, status: mark.status });
+  }
+  return byClass;
 }
 
 /** Appends. The caller holds the lock of the class, so that nobody marks in between. */

@@ -1,10 +1,16 @@
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq, inArray, or, type SQL } from 'drizzle-orm';
+import { isUuid } from '../uuid.ts';
 import type { Tx } from './client.ts';
 import { people } from './schema.ts';
 
 export type Person = Pick<typeof people.$inferSelect, 'id' | 'email' | 'name'>;
 
 const columns = { id: people.id, email: people.email, name: people.name };
+
+/** Is the person at hand `who`: a person id or an e-mail, as tokens and filters name people? */
+export function isPerson(who: string): SQL | undefined {
+  return or(eq(people.email, who.toLowerCase()), isUuid(who) ? eq(people.id, who) : undefined);
+}
 
 /** The persons with these addresses (lower case), by address. Who is not known yet is created, named by the local part. */
 export async function ensurePeople(tx: Tx, tenantId: string, emails: string[]): Promise<Map<string, Person>> {

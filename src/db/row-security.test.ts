@@ -19,6 +19,7 @@ const LOG = [
   'records',
   'set_aside',
   'sweeps',
+  'webhook_messages',
 ];
 
 let database: TestDatabase;
@@ -97,6 +98,14 @@ async function fill(tx: Tx, tenantId: string, classId: string): Promise<void> {
     sql`insert into marks (tenant_id, class_id, person_id, status, source, marked_by, replaced)
       select ${tenantId}, ${classId}, person_id, 'excused', 'manual', 'somebody', '{}' from class_roster limit 1`,
     sql`insert into guardians (tenant_id, child_id, guardian_id) select ${tenantId}, id, id from people limit 1`,
+    sql`insert into alerts (tenant_id, class_id, kind, message, raised_at)
+      values (${tenantId}, ${classId}, 'teacher_missing', 'x', now())`,
+    sql`insert into webhook_endpoints (tenant_id, url, events, secret, created_by)
+      values (${tenantId}, 'https://example.com', '[]', 'whsec_x', 'somebody')`,
+    sql`insert into webhook_messages (tenant_id, class_id, event, payload)
+      values (${tenantId}, ${classId}, 'class.opened', '{}')`,
+    sql`insert into webhook_deliveries (tenant_id, message_id, endpoint_id)
+      select ${tenantId}, m.id, e.id from webhook_messages m, webhook_endpoints e`,
     sql`insert into idempotency_keys (tenant_id, key, request_hash) values (${tenantId}, 'k', 'x')`,
   ]) {
     await tx.execute(statement);
@@ -271,12 +280,14 @@ describe('a delivery that is set aside', () => {
 describe('what works with the rights of the owner', () => {
   /** Each function of the catalog that does, and a call that reads its tables. */
   const CALLS: Record<string, string> = {
+    rollcall_classes_to_look_at: 'rollcall_classes_to_look_at(now(), 10)',
     rollcall_lost_connections: 'rollcall_lost_connections(now(), 10)',
     rollcall_neglected_classes: `rollcall_neglected_classes('15 seconds', 10)`,
     rollcall_room_owners: `rollcall_room_owners(array['x'], array[null], 'x')`,
     rollcall_set_aside_for: `rollcall_set_aside_for('x')`,
     rollcall_uncalculated_classes: 'rollcall_uncalculated_classes(10)',
     rollcall_unrung_classes: 'rollcall_unrung_classes(10)',
+    rollcall_unstarted_deliveries: 'rollcall_unstarted_deliveries(10)',
   };
   const functions = () =>
     owner`select p.proname, p.proconfig from pg_proc p join pg_namespace n on n.oid = p.pronamespace

@@ -39,6 +39,9 @@ export interface TenantSettings {
   poll_seconds?: number;
   verify_seconds?: number;
   grace_seconds?: number;
+  /** After the start of a class, until somebody hears that its teacher or a student is not there. */
+  teacher_missing_after_seconds?: number;
+  student_missing_after_seconds?: number;
   room_pattern?: string;
   identity_form?: 'rollcall' | 'itqan';
 }
@@ -52,6 +55,16 @@ export interface CaptureProblem {
 
 /** Why a connection to a whiteboard is over. `lost`: it gave no sign of life any more. */
 export type CloseReason = 'disconnected' | 'lost' | 'server_shutdown' | 'class_over';
+
+export type AlertKind = 'teacher_missing' | 'student_missing' | 'capture_silent' | 'unmatched_person';
+
+export type OutgoingEvent =
+  | 'class.opened'
+  | 'class.ended'
+  | 'class.settled'
+  | 'attendance.changed'
+  | 'alert.raised'
+  | 'alert.resolved';
 
 /** What somebody can decide about a person. */
 export type MarkStatus = 'present' | 'late' | 'partial' | 'absent' | 'excused';
@@ -132,6 +145,8 @@ export const classes = pgTable(
     lastRungAt: instant('last_rung_at'),
     /** Evidence came after the end that no calculation has seen yet. */
     evidencePending: boolean('evidence_pending').notNull().default(false),
+    /** When somebody looks next whether there is cause for alarm; null before anybody has. */
+    alertsDueAt: instant('alerts_due_at'),
   },
   (t) => [
     primaryKey({ columns: [t.tenantId, t.id] }),
@@ -139,6 +154,7 @@ export const classes = pgTable(
     index('classes_start').on(t.tenantId, t.startAt, t.id),
     index('classes_unsettled').on(t.workflowDueAt).where(sql`${t.settledAt} is null`),
     index('classes_evidence_pending').on(t.settledAt).where(sql`${t.evidencePending}`),
+    index('classes_open').on(t.startAt).where(sql`${t.status} = 'open'`),
   ],
 );
 
@@ -445,6 +461,102 @@ export const marks = pgTable(
     foreignKey({ columns: [t.tenantId, t.classId], foreignColumns: [classes.tenantId, classes.id] }),
     foreignKey({ columns: [t.tenantId, t.personId], foreignColumns: [people.tenantId, people.id] }),
     index('marks_class').on(t.tenantId, t.classId, t.id),
+  ],
+);
+
+/** What somebody should look at while a class is on; a row is raised once, and resolved once. */
+export const alerts = pgTable(
+  'alerts',
+  {
+    tenantId: tenantId(),
+    id: bigint('id', { mode: 'bigint' }).generatedAlwaysAsIdentity().notNull(),
+    classId: uuid('class_id').notNull(),
+    kind: text('kind').$type<AlertKind>().notNull(),
+    /** Whom it is about: a person's id, an identity's, or nobody in particular. */
+    about: text('about').notNull().default(''),
+    message: text('message').notNull(),
+    raisedAt: instant('raised_at').notNull(),
+    resolvedAt: instant('resolved_at'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    foreignKey({ columns: [t.tenantId, t.classId], foreignColumns: [classes.tenantId, classes.id] }),
+    uniqueIndex('alerts_raised')
+      .on(t.tenantId, t.classId, t.kind, t.about)
+      .where(sql`${t.resolvedAt} is null`),
+    index('alerts_class').on(t.tenantId, t.classId, t.id),
+  ],
+);
+
+/** Where other systems want to be told of what happens (https://www.standardwebhooks.com). */
+export const webhookEndpoints = pgTable(
+  'webhook_endpoints',
+  {
+    tenantId: tenantId(),
+    id: uuid('id').notNull().defaultRandom(),
+    url: text('url').notNull(),
+    events: jsonb('events').$type<OutgoingEvent[]>().notNull(),
+    /** `whsec_…`; signs every message. */
+    secret: text('secret').notNull(),
+    createdBy: text('created_by').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    /** Since when no delivery has succeeded; null while they do. */
+    failingSince: instant('failing_since'),
+    disabledAt: instant('disabled_at'),
+    /** The notice for the admin. */
+    disabledReason: text('disabled_reason'),
+  },
+  (t) => [primaryKey({ columns: [t.tenantId, t.id] })],
+);
+
+/** What other systems are told, stored with the change that caused it. */
+export const webhookMessages = pgTable(
+  'webhook_messages',
+  {
+    tenantId: tenantId(),
+    id: uuid('id').notNull().defaultRandom(),
+    classId: uuid('class_id').notNull(),
+    event: text('event').$type<OutgoingEvent>().notNull(),
+    payload: jsonb('payload').notNull(),
+    createdAt: instant('created_at').notNull().defaultNow(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    foreignKey({ columns: [t.tenantId, t.classId], foreignColumns: [classes.tenantId, classes.id] }),
+    index('webhook_messages_created').on(t.tenantId, t.createdAt, t.id),
+  ],
+);
+
+/** One message to one endpoint. A replay is another delivery. */
+export const webhookDeliveries = pgTable(
+  'webhook_deliveries',
+  {
+    tenantId: tenantId(),
+    id: uuid('id').notNull().defaultRandom(),
+    messageId: uuid('message_id').notNull(),
+    endpointId: uuid('endpoint_id').notNull(),
+    status: text('status').$type<'pending' | 'delivered' | 'failed'>().notNull().default('pending'),
+    attempts: integer('attempts').notNull().default(0),
+    /** Of the last attempt: the status of the answer, or what went wrong. */
+    lastStatus: integer('last_status'),
+    lastError: text('last_error'),
+    createdAt: instant('created_at').notNull().defaultNow(),
+    /** Its workflow has been started. */
+    startedAt: instant('started_at'),
+    endedAt: instant('ended_at'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.tenantId, t.id] }),
+    foreignKey({
+      columns: [t.tenantId, t.messageId],
+      foreignColumns: [webhookMessages.tenantId, webhookMessages.id],
+    }),
+    foreignKey({
+      columns: [t.tenantId, t.endpointId],
+      foreignColumns: [webhookEndpoints.tenantId, webhookEndpoints.id],
+    }),
+    index('webhook_deliveries_endpoint').on(t.tenantId, t.endpointId, t.createdAt),
+    index('webhook_deliveries_unstarted').on(t.createdAt).where(sql`${t.startedAt} is null`),
   ],
 );
 

@@ -1,5 +1,5 @@
 /** Connections to whiteboards: found, opened, kept and closed. Their signs of life come from the servers, gathered. */
-import { and, desc, eq, gte, isNull, sql } from 'drizzle-orm';
+import { and, eq, gte, isNull, sql } from 'drizzle-orm';
 import type { EvidenceEvent } from '../attendance/facts.ts';
 import { appendEvents } from '../ingest/append-events.ts';
 import { type ClassRef, type Database, databaseUnavailable, type Tx } from './client.ts';
@@ -23,52 +23,37 @@ export interface WhosConnection {
 const of = ({ tenantId, classId }: ClassRef) =>
   and(eq(whiteboardConnections.tenantId, tenantId), eq(whiteboardConnections.classId, classId));
 
-/** The open connection of that name that gave a sign of life at `aliveMs` or later. */
-export async function findOpenConnection(
-  tx: Tx,
-  { ref, personId, name }: WhosConnection,
-  aliveMs: number,
-): Promise<OpenConnection | null> {
-  const [row] = await tx
-    .select()
-    .from(whiteboardConnections)
-    .where(
-      and(
-        of(ref),
-        eq(whiteboardConnections.personId, personId),
-        eq(whiteboardConnections.name, name),
-        isNull(whiteboardConnections.closedAt),
-        gte(whiteboardConnections.lastSeenAt, new Date(aliveMs)),
-      ),
-    )
-    .orderBy(desc(whiteboardConnections.lastSeenAt))
-    .limit(1);
-  return row ? opened(row) : null;
-}
-
-const opened = ({ id, connectedAt, lastSeenAt }: ConnectionRow): OpenConnection => ({
-  id,
-  connectedMs: connectedAt.getTime(),
-  lastSeenMs: lastSeenAt.getTime(),
-});
-
-/** The open connection of that name, made when there is none: said twice it changes nothing. */
+/** The open connection of that name, made when there is none: said twice it changes nothing. From now on it is of `instance`. */
 export async function openConnection(
   tx: Tx,
-  whose: WhosConnection,
-  { instance, atMs, aliveMs }: { instance: string; atMs: number; aliveMs: number },
+  { ref, personId, name }: WhosConnection,
+  { instance, atMs, aliveMs, id }: { instance: string; atMs: number; aliveMs: number; id?: string },
 ): Promise<OpenConnection> {
-  const { ref, personId, name } = whose;
   // Two that connect at once take turns.
   await tx.execute(
     sql`select pg_advisory_xact_lock(hashtextextended(${`${ref.classId} ${personId} ${name}`}, 0))`,
   );
-  const known = await findOpenConnection(tx, whose, aliveMs);
-  if (known !== null) return known;
   const at = new Date(atMs);
+  const [known] = await tx
+    .update(whiteboardConnections)
+    .set({
+      instance,
+      lastSeenAt: sql`greatest(${whiteboardConnections.lastSeenAt}, ${at.toISOString()}::timestamptz)`,
+    })
+    .where(and(of(ref), ofName({ personId, name }), gte(whiteboardConnections.lastSeenAt, new Date(aliveMs))))
+    .returning();
+  if (known) return opened(known);
   const [row] = await tx
     .insert(whiteboardConnections)
-    .values({ ...ref, personId, name, instance, connectedAt: at, lastSeenAt: at })
+    .values({
+      ...(id === undefined ? {} : { id }),
+      ...ref,
+      personId,
+      name,
+      instance,
+      connectedAt: at,
+      lastSeenAt: at,
+    })
     .returning();
   if (!row) throw new Error('the connection was not stored');
   await appendEvents(tx, ref.tenantId, [
@@ -84,6 +69,32 @@ export async function openConnection(
   ]);
   return opened(row);
 }
+
+const opened = ({ id, connectedAt, lastSeenAt }: ConnectionRow): OpenConnection => ({
+  id,
+  connectedMs: connectedAt.getTime(),
+  lastSeenMs: lastSeenAt.getTime(),
+});
+
+/** The open connection of that name, if there is one. */
+export async function findOpenConnection(
+  tx: Tx,
+  { ref, personId, name }: WhosConnection,
+): Promise<OpenConnection | null> {
+  const [row] = await tx
+    .select()
+    .from(whiteboardConnections)
+    .where(and(of(ref), ofName({ personId, name })))
+    .limit(1);
+  return row ? opened(row) : null;
+}
+
+const ofName = ({ personId, name }: Pick<WhosConnection, 'personId' | 'name'>) =>
+  and(
+    eq(whiteboardConnections.personId, personId),
+    eq(whiteboardConnections.name, name),
+    isNull(whiteboardConnections.closedAt),
+  );
 
 /** How many open connections the person has in the class. */
 export async function countOpenConnections(tx: Tx, ref: ClassRef, personId: string): Promise<number> {
@@ -106,11 +117,18 @@ export async function readConnections(tx: Tx, ref: ClassRef): Promise<Connection
 export interface GatheredSigns {
   tenantId: string;
   id: string;
-  instance?: string;
+  /** It closes only where no other server has taken it over. */
+  ofInstance?: string;
   seenMs: number;
-  /** Instants of heartbeats. */
-  heartbeatsMs: readonly number[];
-  closed?: { atMs: number; reason: CloseReason };
+  /** Of heartbeats that are not further apart than each of them lasts. */
+  spans: readonly Span[];
+  closed: { atMs: number; reason: CloseReason } | null;
+}
+
+/** The first and the last heartbeat of a span. */
+export interface Span {
+  fromMs: number;
+  untilMs: number;
 }
 
 export interface KeptConnection {
@@ -129,14 +147,15 @@ export async function storePresence(
   db: Database,
   gathered: readonly GatheredSigns[],
 ): Promise<KeptConnection[]> {
-  const told = gathered.map(({ tenantId, id, instance, seenMs, heartbeatsMs, closed }) => ({
+  if (gathered.length === 0) return [];
+  const told = gathered.map(({ tenantId, id, ofInstance, seenMs, spans, closed }) => ({
     tenant_id: tenantId,
     id,
-    instance,
+    of_instance: ofInstance,
     seen_at: iso(seenMs),
-    heartbeat_at: heartbeatsMs.length === 0 ? null : iso(Math.max(...heartbeatsMs)),
-    beats: `{${heartbeatsMs.map((ms) => `[${iso(ms)},${iso(ms + HEARTBEAT_LASTS_MS)})`).join(',')}}`,
-    closed_at: closed === undefined ? null : iso(closed.atMs),
+    heartbeat_at: spans.length === 0 ? null : iso(Math.max(...spans.map(({ untilMs }) => untilMs))),
+    beats: `{${spans.map(({ fromMs, untilMs }) => `[${iso(fromMs)},${iso(untilMs + HEARTBEAT_LASTS_MS)})`).join(',')}}`,
+    closed_at: closed === null ? null : iso(closed.atMs),
     close_reason: closed?.reason ?? null,
   }));
   try {

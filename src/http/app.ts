@@ -2,10 +2,12 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import { createMetrics } from '../metrics.ts';
+import { createPresence, type Presence } from '../whiteboard/presence.ts';
 import { mountDocs } from './docs.ts';
 import { errorHandler, unknownPath } from './error-handler.ts';
 import { createEvidenceBell } from './evidence-bell.ts';
 import { mountHealth } from './health.ts';
+import { createLive, type Live } from './live.ts';
 import { createLiveKitWebhook, LIVEKIT_WEBHOOK_PATH } from './livekit-webhook.ts';
 import { mountRoutes } from './mount.ts';
 import { Problem } from './problem.ts';
@@ -13,11 +15,15 @@ import { requestLog } from './request-log.ts';
 import { createRoomNews } from './room-news.ts';
 import type { Deps } from './route.ts';
 import { ROUTES } from './routes.ts';
+import { createWhiteboardSockets, type WhiteboardSockets } from './whiteboard-socket.ts';
 
-type AppDeps = Omit<Deps, 'metrics' | 'evidenceBell'> & Partial<Pick<Deps, 'metrics'>>;
+type AppDeps = Omit<Deps, 'metrics' | 'evidenceBell' | 'presence' | 'live'> & Partial<Pick<Deps, 'metrics'>>;
 
 export interface App {
   listener: RequestListener;
+  sockets: WhiteboardSockets;
+  presence: Presence;
+  live: Live;
   express: Express;
   /** Resolves when every delivery that was taken in is committed or refused. */
   drained(): Promise<void>;
@@ -26,7 +32,9 @@ export interface App {
 /** The HTTP interface (product §8), ready to be put on a server. Starts nothing and owns none of its dependencies. */
 export function createApp(given: AppDeps): App {
   const outside = { ...given, metrics: given.metrics ?? createMetrics() };
-  const deps: Deps = { ...outside, evidenceBell: createEvidenceBell(outside) };
+  const presence = createPresence(outside);
+  const live = createLive(outside);
+  const deps: Deps = { ...outside, evidenceBell: createEvidenceBell(outside), presence, live };
   const app = createExpress(deps);
   const keys = deps.livekit?.keys ?? [];
   const webhook = createLiveKitWebhook({ ...deps, keys, news: createRoomNews(deps) });
@@ -36,6 +44,9 @@ export function createApp(given: AppDeps): App {
       else app(req, res);
     },
     express: app,
+    sockets: createWhiteboardSockets(deps),
+    presence,
+    live,
     drained: webhook.drained,
   };
 }

@@ -1,7 +1,10 @@
 import { z } from 'zod';
+import { effectiveStatus, isFinalWith } from '../attendance/effective-status.ts';
 import type { PersonAttendance } from '../attendance/record.ts';
+import type { StandingMark } from '../db/marks.ts';
 import { classStatus, missingSchema } from './class-shape.ts';
 import { isoMs, shownInstant } from './fields.ts';
+import { etagField, markSchema, markShape } from './mark-shape.ts';
 
 export const ATTENDANCE_STATUSES = [
   'pending',
@@ -19,7 +22,11 @@ const record = z
     email: z.string().nullable(),
     name: z.string().optional(),
     role: z.enum(['teacher', 'student']),
-    status: z.enum(ATTENDANCE_STATUSES),
+    status: z.enum(ATTENDANCE_STATUSES).meta({ description: 'The mark, else what was calculated' }),
+    calculated_status: z
+      .enum(ATTENDANCE_STATUSES)
+      .meta({ description: 'By the rules, whatever was marked; so are all figures and the explanation' }),
+    mark: markSchema.nullable(),
     is_final: z.boolean(),
     confidence: z.enum(['high', 'medium', 'low']).nullable(),
     source: z
@@ -28,7 +35,7 @@ const record = z
     at_least_minutes: z
       .int()
       .optional()
-      .meta({ description: 'With unknown: whole minutes of presence that are known' }),
+      .meta({ description: 'With calculated_status unknown: whole minutes of presence that are known' }),
     present_seconds: z.int(),
     bridged_seconds: z.int(),
     duration_minutes: z.number(),
@@ -59,6 +66,7 @@ export const attendanceSchema = z
     is_complete: z.boolean(),
     missing: missingSchema,
     records: z.array(record),
+    etag: etagField,
   })
   .meta({ id: 'Attendance' });
 
@@ -68,25 +76,32 @@ type AttendanceRecord = z.output<typeof record>;
 export interface RecordFrame {
   policy: { preset: string; version: number };
   /** Null before the first calculation: the figures are live and nothing is decided. */
-  calculation: { version: number; inputsHash: string } | null;
+  calculation: { version: number; inputsHash: string; isComplete: boolean } | null;
+  /** Those that stand, by person id. */
+  marks: ReadonlyMap<string, StandingMark>;
 }
 
 export function recordShape(
   one: PersonAttendance,
   person: { email: string; name: string } | undefined,
-  { policy, calculation }: RecordFrame,
+  { policy, calculation, marks }: RecordFrame,
 ): AttendanceRecord {
   const decided = calculation !== null;
+  const mark = marks.get(one.personId);
+  const calculated = decided ? one.status : 'pending';
+  const { status, source } = effectiveStatus(calculated, mark);
   const atLeast = decided && one.atLeastMinutes !== null ? { at_least_minutes: one.atLeastMinutes } : {};
   return {
     person_id: one.personId,
     email: person?.email ?? null,
     ...(person === undefined ? {} : { name: person.name }),
     role: one.role,
-    status: decided ? one.status : 'pending',
-    is_final: decided && one.isFinal,
+    status,
+    calculated_status: calculated,
+    mark: mark === undefined ? null : markShape(mark),
+    is_final: decided && isFinalWith(one, mark, calculation.isComplete),
     confidence: decided ? one.confidence : null,
-    source: decided ? 'calculated' : 'system_default',
+    source,
     ...atLeast,
     present_seconds: one.presentSeconds,
     bridged_seconds: one.bridgedSeconds,

@@ -34,6 +34,7 @@ const amal = { email: 'amal@school.example' };
 
 /** Product §8: these names, and no others. */
 const RECORD_FIELDS = [
+  ...['calculated_status', 'mark'],
   ...['person_id', 'email', 'name', 'role', 'status', 'is_final', 'confidence', 'source', 'present_seconds'],
   ...['bridged_seconds', 'duration_minutes', 'attendance_percentage', 'first_join', 'last_leave'],
   ...[
@@ -62,13 +63,15 @@ describe('attendance', () => {
     await evidence(amal, 'joined', START_MS);
     const { status, body } = await attendance();
     expect(status).toBe(200);
-    expect(Object.keys(body)).toEqual(['class_id', 'status', 'is_complete', 'missing', 'records']);
+    expect(Object.keys(body)).toEqual(['class_id', 'status', 'is_complete', 'missing', 'records', 'etag']);
     const record = body.records.find((one: Json) => one.email === amal.email);
     expect(Object.keys(record).sort()).toEqual([...RECORD_FIELDS].sort());
     expect(record).toMatchObject({
       name: 'amal',
       role: 'student',
       status: 'pending',
+      calculated_status: 'pending',
+      mark: null,
       source: 'system_default',
       is_final: false,
       confidence: null,

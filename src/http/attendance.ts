@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { missingWith } from '../attendance/effective-status.ts';
 import type { PersonAttendance } from '../attendance/record.ts';
 import {
   calculateClass,
@@ -9,12 +10,14 @@ import {
 import { phaseOf } from '../db/class-phase.ts';
 import { statusAt } from '../db/classes.ts';
 import type { ClassRef, Tx } from '../db/client.ts';
+import { readMarks } from '../db/marks.ts';
 import { findPeopleById } from '../db/people.ts';
 import { readClass } from '../db/plans.ts';
 import { PolicyNotFound, policyOf } from '../db/policy-in-force.ts';
 import { attendanceSchema, type RecordFrame, recordShape } from './attendance-shape.ts';
 import { STAFF } from './authentication.ts';
 import { wholeNumber } from './fields.ts';
+import { marksTag } from './marks-tag.ts';
 import { mustBeOwn } from './own-class.ts';
 import { invalid, notFound, Problem } from './problem.ts';
 import { change, read } from './route.ts';
@@ -30,9 +33,10 @@ export const attendanceRoutes = [
     tag: 'attendance',
     summary: 'The attendance of a class',
     description:
-      'Before the first calculation everybody is pending and the figures are live and provisional.',
+      'Before the first calculation everybody is pending whom nobody marked, and the figures are live and provisional. A mark sets the status and nothing else. The ETag names the marks, not the figures: it is for If-Match.',
     roles: [...STAFF, 'teacher'],
     query: z.strictObject({ version: versionNumber.optional() }),
+    etag: true,
     answers,
     async handle(tx, call) {
       const { ref, query, deps } = call;
@@ -96,13 +100,16 @@ async function storedAttendance(
   nowMs: number,
 ): Promise<Attendance> {
   const { row } = await readClass(tx, ref);
-  const { policy, version, inputsHash, isComplete, missing } = stored;
+  const { policy, version, inputsHash, isComplete, people } = stored;
+  const marks = await readMarks(tx, ref);
+  const calculation = { version, inputsHash, isComplete };
   return {
     class_id: row.id,
     status: statusAt(row, nowMs),
     is_complete: isComplete,
-    missing,
-    records: await recordsOf(tx, ref, stored.people, { policy, calculation: { version, inputsHash } }),
+    missing: missingWith(stored.missing, people, marks.standing),
+    records: await recordsOf(tx, ref, people, { policy, calculation, marks: marks.standing }),
+    etag: marksTag(marks),
   };
 }
 
@@ -110,12 +117,14 @@ async function liveAttendance(tx: Tx, ref: ClassRef, nowMs: number): Promise<Att
   const { row } = await readClass(tx, ref);
   const live = await calculateLive(tx, ref, nowMs);
   const policy = await policyOf(tx, row);
+  const marks = await readMarks(tx, ref);
   return {
     class_id: row.id,
     status: statusAt(row, nowMs),
     is_complete: false,
     missing: row.missing,
-    records: await recordsOf(tx, ref, live.people, { policy, calculation: null }),
+    records: await recordsOf(tx, ref, live.people, { policy, calculation: null, marks: marks.standing }),
+    etag: marksTag(marks),
   };
 }
 

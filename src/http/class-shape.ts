@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { AlertRow } from '../db/alerts.ts';
 import { type ClassView, statusAt } from '../db/classes.ts';
 import { classWorkflowId } from '../temporal/class-workflows.ts';
 import { iso, isoOrNull, provider, shownInstant } from './fields.ts';
@@ -15,6 +16,29 @@ const CLASS_STATUSES = [
 ] as const;
 
 export const classStatus = z.enum(CLASS_STATUSES);
+export const captureProblem = z
+  .object({ code: z.string(), message: z.string(), since: shownInstant })
+  .nullable();
+export const alertSchema = z
+  .object({
+    alert_id: z.string(),
+    kind: z.enum(['teacher_missing', 'student_missing', 'capture_silent', 'unmatched_person']),
+    about: z.string().meta({ description: 'A person id, `source:identity` of somebody unmatched, or empty' }),
+    message: z.string(),
+    raised_at: shownInstant,
+    resolved_at: shownInstant.nullable(),
+  })
+  .meta({ id: 'Alert' });
+
+export const alertShape = ({ id, kind, about, message, raisedAt, resolvedAt }: AlertRow) => ({
+  alert_id: id.toString(),
+  kind,
+  about,
+  message,
+  raised_at: iso(raisedAt),
+  resolved_at: isoOrNull(resolvedAt),
+});
+
 export const missingSchema = z.array(z.object({ code: z.string(), message: z.string() }));
 
 const summary = {
@@ -46,7 +70,8 @@ export const classSchema = z
     grace_seconds: z.int(),
     is_complete: z.boolean(),
     missing: missingSchema,
-    capture_problem: z.object({ code: z.string(), message: z.string(), since: shownInstant }).nullable(),
+    capture_problem: captureProblem,
+    alerts: z.array(alertSchema).meta({ description: 'Those that are not resolved' }),
     scheduled_at: shownInstant,
     opened_at: shownInstant.nullable(),
     ended_at: shownInstant.nullable(),
@@ -78,7 +103,11 @@ export function scheduledShape({ row, session }: ClassView, nowMs: number): z.ou
   };
 }
 
-export function classShape(view: ClassView, nowMs: number): z.output<typeof classSchema> {
+export function classShape(
+  view: ClassView,
+  alerts: readonly AlertRow[] | undefined,
+  nowMs: number,
+): z.output<typeof classSchema> {
   const { row, session, roster } = view;
   return {
     ...scheduledShape(view, nowMs),
@@ -95,6 +124,7 @@ export function classShape(view: ClassView, nowMs: number): z.output<typeof clas
     is_complete: row.isComplete,
     missing: row.missing,
     capture_problem: row.captureProblem,
+    alerts: (alerts ?? []).map(alertShape),
     scheduled_at: iso(row.scheduledAt),
     opened_at: isoOrNull(row.openedAt),
     ended_at: isoOrNull(row.endedAt),

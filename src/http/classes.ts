@@ -1,9 +1,10 @@
 import { DateTime } from 'luxon';
 import { z } from 'zod';
 import type { Provider } from '../attendance/facts.ts';
+import { readOpenAlerts } from '../db/alerts.ts';
 import { type Changed, type ClassChange, cancelClass, changeClass } from '../db/change-class.ts';
 import { listClasses, viewClass } from '../db/classes.ts';
-import type { Tx } from '../db/client.ts';
+import type { ClassRef, Tx } from '../db/client.ts';
 import { readTenant } from '../db/tenants.ts';
 import { adoptRoom } from '../ingest/adopt-room.ts';
 import { STAFF } from './authentication.ts';
@@ -116,10 +117,15 @@ export const classRoutes = [
         limit: query.limit + 1,
         nowMs,
       });
+      const alerts = await readOpenAlerts(
+        tx,
+        tenantId,
+        rows.map(({ row }) => row.id),
+      );
       return pageOf(
         rows,
         query.limit,
-        (view) => classShape(view, nowMs),
+        (view) => classShape(view, alerts.get(view.row.id), nowMs),
         ({ row }) => writeCursor('classes', [row.startAt.getTime(), row.id]),
       );
     },
@@ -133,7 +139,8 @@ export const classRoutes = [
     answers: one,
     async handle(tx, call) {
       await mustBeOwn(tx, call);
-      return classShape(await viewClass(tx, call.ref), call.deps.now());
+      const view = await viewClass(tx, call.ref);
+      return classShape(view, await alertsOf(tx, call.ref), call.deps.now());
     },
   }),
   change({
@@ -169,7 +176,7 @@ export const classRoutes = [
       const done = await changeClass(tx, ref, wanted, deps.now);
       const room = done.kind === 'changed' ? done.view.session.roomName : null;
       if (room !== null) await adoptRoom(tx, ref, room);
-      return changed(call, done, givenEndings(given)[0]);
+      return await changed(tx, call, done, givenEndings(given)[0]);
     },
   }),
   change({
@@ -182,7 +189,12 @@ export const classRoutes = [
     body: cancelBody,
     answers: one,
     async handle(tx, call) {
-      return changed(call, await cancelClass(tx, call.ref, call.body.reason, call.deps.now), undefined);
+      return await changed(
+        tx,
+        call,
+        await cancelClass(tx, call.ref, call.body.reason, call.deps.now),
+        undefined,
+      );
     },
   }),
 ];
@@ -197,7 +209,12 @@ async function providerOf(
   return { name, roomPattern };
 }
 
-function changed({ deps, ref }: Call<unknown, unknown>, result: Changed, ending: string | undefined): Change {
+async function changed(
+  tx: Tx,
+  { deps, ref }: Call<unknown, unknown>,
+  result: Changed,
+  ending: string | undefined,
+): Promise<Change> {
   switch (result.kind) {
     case 'refused':
       throw new Problem('conflict', result.reason);
@@ -208,7 +225,7 @@ function changed({ deps, ref }: Call<unknown, unknown>, result: Changed, ending:
     }
     case 'changed': {
       const { planVersion, view } = result;
-      const answer = { status: 200, body: classShape(view, deps.now()) };
+      const answer = { status: 200, body: classShape(view, await alertsOf(tx, ref), deps.now()) };
       return planVersion === null
         ? answer
         : {
@@ -220,6 +237,9 @@ function changed({ deps, ref }: Call<unknown, unknown>, result: Changed, ending:
       return result satisfies never;
   }
 }
+
+const alertsOf = async (tx: Tx, { tenantId, classId }: ClassRef) =>
+  (await readOpenAlerts(tx, tenantId, [classId])).get(classId);
 
 function dayIn(zone: string, date: string): { fromMs: number; toMs: number } {
   const start = DateTime.fromISO(date, { zone });

@@ -37,7 +37,7 @@ export function errorHandler(log: Logger, metrics: Metrics): ErrorRequestHandler
   };
 }
 
-function problemOf(error: unknown): Problem {
+export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof ClassNotFound) return notFound('class');
   if (error instanceof PolicyNotFound) return new Problem('conflict', error.message, { cause: error });

@@ -24,7 +24,7 @@ export interface EvidenceBell {
  * Keeps the rings that wait for their minute. They are lost with the process: then the sweeper rings for what LiveKit
  * told, and the next attempt of the workflow finds the rest.
  */
-export function createEvidenceBell(deps: Omit<Deps, 'evidenceBell'>): EvidenceBell {
+export function createEvidenceBell(deps: Omit<Deps, 'evidenceBell' | 'presence' | 'live'>): EvidenceBell {
   const waiting = new Set<string>();
 
   const ringLater = (ref: ClassRef, delayMs: number): void => {

@@ -44,7 +44,7 @@ export const slug = z
     'must be 1 to 63 of a-z, 0-9, - and _, beginning with a letter or digit',
   );
 
-const seconds = (min: number, max: number) =>
+export const seconds = (min: number, max: number) =>
   z
     .int(`must be a whole number of seconds from ${min} to ${max}`)
     .min(min, `must be a whole number of seconds from ${min} to ${max}`)

@@ -63,12 +63,14 @@ function allowed({ roles }: Route): RequestHandler {
   };
 }
 
+const NAMED_BY_ID: Record<string, string> = { identities: 'identity', people: 'person' };
+
 /** An id that cannot be one names nothing, like an id that is not there. */
 function identified({ path, tag }: Route): RequestHandler {
   const parameter = /\{(\w+)\}/.exec(path)?.[1];
   return (req, res, next) => {
     const id = parameter === undefined ? '' : String(req.params[parameter]);
-    if (parameter !== undefined && !isUuid(id)) throw notFound(tag === 'identities' ? 'identity' : 'class');
+    if (parameter !== undefined && !isUuid(id)) throw notFound(NAMED_BY_ID[tag] ?? 'class');
     res.locals.id = id.toLowerCase();
     next();
   };
@@ -96,10 +98,26 @@ function body({ method, bodyLimit }: Route): RequestHandler[] {
 function worked(route: Route, deps: Deps): RequestHandler {
   return async (req, res) => {
     const caller = callerOf(res);
-    const raw: RawCall = { caller, id: res.locals.id, query: req.query, body: req.body, idempotency: null };
+    const raw: RawCall = {
+      caller,
+      id: res.locals.id,
+      query: req.query,
+      body: req.body,
+      ifMatch: req.headers['if-match'],
+      idempotency: null,
+    };
     if (route.method !== 'get') raw.idempotency = idempotencyOf(req.headers['idempotency-key'], caller, req);
+    if (route.open) {
+      await route.open(deps, raw, { res, lastEventId: req.get('last-event-id') });
+      return;
+    }
     const answer = await route.run(deps, raw);
     if (answer.replayed) res.set('Idempotent-Replayed', 'true');
+    if (route.etag) {
+      res.set('ETag', (answer.body as { etag: string }).etag);
+      // Such a tag names what can be changed; the rest of the body may differ under the same one.
+      delete req.headers['if-none-match'];
+    }
     res.set('Cache-Control', 'no-store').status(answer.status).json(answer.body);
   };
 }

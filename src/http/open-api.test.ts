@@ -52,6 +52,18 @@ test('requires what the server requires, and allows no other field', () => {
   expect(body.properties.provider.enum).toEqual(['meet', 'livekit', 'whiteboard']);
 });
 
+test('tells of the tag that an answer gives and a change takes', () => {
+  const { get, put } = document.paths['/api/tutor/sessions/{session_id}/attendance'];
+  const names = ({ parameters = [] }: Json): string[] => parameters.map((one: Json) => one.name);
+  expect(names(put)).toContain('If-Match');
+  expect(names(get)).not.toContain('If-Match');
+  expect([get, put].map((one) => Object.keys(one.responses['200'].headers))).toEqual([['ETag'], ['ETag']]);
+  const refusals = (one: Json) => ['412', '428'].filter((status) => status in one.responses);
+  expect([refusals(get), refusals(put)]).toEqual([[], ['412', '428']]);
+  const schedule = document.paths['/api/schedule/class'].post;
+  expect([refusals(schedule), names(schedule)]).toEqual([[], ['Idempotency-Key']]);
+});
+
 test('asks for a token everywhere but where none is needed', () => {
   expect(document.security).toEqual([{ bearer: [] }]);
   expect(document.paths['/healthz'].get.security).toEqual([]);

@@ -24,9 +24,11 @@ const PROBLEMS: Record<number, string> = {
   403: 'The role of the token may not do that, or its tenant does not exist',
   404: "It is not there, or it is another tenant's or not one's own",
   409: 'The present state does not allow it',
+  412: 'If-Match names another tag than the present one; the body tells what stands',
   413: 'The body is too large',
   415: 'The body is not application/json',
   422: 'Wrong, missing or unknown fields, or an Idempotency-Key of another request',
+  428: 'It would overwrite what somebody else decided, and says with no If-Match that it has seen it',
   429: 'Too many requests',
   503: 'The database or Temporal cannot be reached; nothing was done; see Retry-After',
 };
@@ -69,7 +71,12 @@ function operation(route: Route): ZodOpenApiOperationObject {
     requestParams: {
       ...(parameter === undefined ? {} : { path: z.object({ [parameter]: z.uuid() }) }),
       ...(unsafe
-        ? { header: z.object({ 'Idempotency-Key': idempotencyKey }) }
+        ? {
+            header: z.object({
+              'Idempotency-Key': idempotencyKey,
+              ...(route.etag ? { 'If-Match': ifMatch } : {}),
+            }),
+          }
         : { query: route.query as z.ZodObject }),
     },
     ...(unsafe ? { requestBody: { required: !route.body.isOptional(), content: json(route.body) } } : {}),
@@ -83,12 +90,23 @@ const idempotencyKey = z
   .optional()
   .meta({ description: 'The same key with the same request gets the first answer again' });
 
+const ifMatch = z
+  .string()
+  .optional()
+  .meta({ description: 'The ETag of what is to be changed, or * for whatever is there' });
+
+const etagHeader = { headers: z.object({ ETag: z.string().meta({ description: 'For If-Match' }) }) };
+
 const json = (schema: z.ZodType) => ({ 'application/json': { schema } });
 
-function answersOf({ answers }: Route): ZodOpenApiOperationObject['responses'] {
+function answersOf({ answers, etag, open: goesOn }: Route): ZodOpenApiOperationObject['responses'] {
   const entries = Object.entries(answers).map(([status, { description, schema }]) => [
     status,
-    { description, content: json(schema) },
+    {
+      description,
+      content: goesOn ? { 'text/event-stream': { schema } } : json(schema),
+      ...(etag ? etagHeader : {}),
+    },
   ]);
   return Object.fromEntries(entries);
 }
@@ -97,6 +115,7 @@ function problemsOf(route: Route, unsafe: boolean): ZodOpenApiOperationObject['r
   const has = (status: number): boolean => {
     if (status === 409) return unsafe || route.path.includes('{');
     if (status === 413 || status === 415) return unsafe;
+    if (status === 412 || status === 428) return unsafe && route.etag === true;
     return status === 404 ? route.path.includes('{') : true;
   };
   const entries = Object.entries(PROBLEMS)

@@ -2,6 +2,7 @@
  * A route says everything about itself once: who may call it, what it takes, what it answers and what it does. The
  * server is mounted from these descriptions and the OpenAPI document is written from them, so that they cannot differ.
  */
+import type { ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
@@ -10,9 +11,11 @@ import { inTenant } from '../db/client.ts';
 import type { LiveKitSettings } from '../livekit/keys.ts';
 import type { Metrics } from '../metrics.ts';
 import type { ClassWorkflows } from '../temporal/class-workflows.ts';
+import type { Presence } from '../whiteboard/presence.ts';
 import type { AuthConfig, Caller, Role } from './authentication.ts';
 import type { EvidenceBell } from './evidence-bell.ts';
 import { answerOnce, answerOnceOutside } from './idempotent.ts';
+import type { Live } from './live.ts';
 import { parse } from './parse.ts';
 
 export type HttpConfig = AuthConfig &
@@ -35,6 +38,8 @@ export interface Deps {
   /** Null: LiveKit is off. */
   livekit: LiveKitSettings | null;
   evidenceBell: EvidenceBell;
+  presence: Presence;
+  live: Live;
 }
 
 export interface RawCall {
@@ -43,6 +48,7 @@ export interface RawCall {
   id: string;
   query: unknown;
   body: unknown;
+  ifMatch: string | undefined;
   /** What makes it the same request again under one `Idempotency-Key`. */
   idempotency: { key: string; requestHash: string } | null;
 }
@@ -56,6 +62,8 @@ export interface Call<Q, B> {
   ref: ClassRef;
   query: Q;
   body: B;
+  /** What the caller expects to change, as the tag that an answer gave. */
+  ifMatch: string | undefined;
 }
 
 export interface Answer {
@@ -82,15 +90,24 @@ interface Description<Q extends z.ZodType, B extends z.ZodType> {
   query?: Q;
   body?: B;
   bodyLimit?: number;
+  /** The body's `etag` is sent as a header too, and an unsafe call looks at If-Match. */
+  etag?: true;
   answers: Record<number, { description: string; schema: z.ZodType }>;
 }
 
 export interface Route extends Description<z.ZodType, z.ZodType> {
-  method: 'get' | 'post' | 'patch';
+  method: 'get' | 'post' | 'patch' | 'put';
   query: z.ZodType;
   body: z.ZodType;
   bodyLimit: number;
   run(deps: Deps, raw: RawCall): Promise<Answer>;
+  /** Instead: takes the response over, and throws only before anything is sent. */
+  open?(deps: Deps, raw: RawCall, exchange: Exchange): Promise<void>;
+}
+
+export interface Exchange {
+  res: ServerResponse;
+  lastEventId: string | undefined;
 }
 
 const nothing = z.strictObject({});
@@ -98,7 +115,7 @@ const BODY_LIMIT = 256 * 1024;
 
 function call<Q extends z.ZodType, B extends z.ZodType>(
   deps: Deps,
-  { caller, id, query, body }: RawCall,
+  { caller, id, query, body, ifMatch }: RawCall,
   schemas: { query: Q; body: B },
 ): Call<z.output<Q>, z.output<B>> {
   const { tenantId } = caller;
@@ -110,6 +127,7 @@ function call<Q extends z.ZodType, B extends z.ZodType>(
     ref: { tenantId, classId: id },
     query: parse(schemas.query, query),
     body: parse(schemas.body, body),
+    ifMatch,
   };
 }
 
@@ -134,10 +152,27 @@ export function read<Q extends z.ZodType = typeof nothing>(
   };
 }
 
+/** A GET whose answer goes on: server-sent events. */
+export function stream(
+  route: Description<z.ZodType, z.ZodType> & {
+    open: (call: Call<unknown, unknown>, exchange: Exchange) => Promise<void>;
+  },
+): Route {
+  const schemas = { query: nothing, body: z.unknown() };
+  return {
+    ...route,
+    ...schemas,
+    method: 'get',
+    bodyLimit: 0,
+    run: () => Promise.reject(new Error(`${route.operationId} is a stream`)),
+    open: (deps, raw, exchange) => route.open(call(deps, raw, schemas), exchange),
+  };
+}
+
 /** An unsafe call whose effect, answer and `Idempotency-Key` are committed in one transaction. */
 export function change<B extends z.ZodType = z.ZodOptional<typeof nothing>>(
   route: Description<z.ZodType, B> & {
-    method?: 'post' | 'patch';
+    method?: 'post' | 'patch' | 'put';
     handle: (tx: Tx, call: Call<unknown, z.output<B>>) => Promise<Change>;
   },
 ): Route {
@@ -184,10 +219,10 @@ export function issue<B extends z.ZodType>(
 }
 
 /** An unsafe call that works outside the database and does no harm when it is repeated. */
-export function act(
-  route: Description<z.ZodType, z.ZodType> & { handle: (call: Call<unknown, unknown>) => Promise<Answer> },
+export function act<B extends z.ZodType = z.ZodOptional<typeof nothing>>(
+  route: Description<z.ZodType, B> & { handle: (call: Call<unknown, z.output<B>>) => Promise<Answer> },
 ): Route {
-  const body = nothing.optional();
+  const body = (route.body ?? nothing.optional()) as B;
   const query = nothing;
   return {
     ...route,

@@ -1,3 +1,4 @@
+import { ALARM_AFTER_SECONDS } from '../alerts/watch-classes.ts';
 import { DEFAULT_ROOM_PATTERN } from '../db/room-name.ts';
 import type { TenantSettings } from '../db/schema.ts';
 import type { Tenant } from '../db/tenants.ts';
@@ -17,6 +18,8 @@ export function settingsOf(
     poll_seconds: Math.ceil(config.ROLLCALL_POLL_SECONDS),
     verify_seconds: Math.ceil(config.ROLLCALL_VERIFY_SECONDS),
     grace_seconds: Math.round(config.ROLLCALL_GRACE_SECONDS),
+    teacher_missing_after_seconds: ALARM_AFTER_SECONDS.teacher,
+    student_missing_after_seconds: ALARM_AFTER_SECONDS.student,
     room_pattern: DEFAULT_ROOM_PATTERN,
     identity_form: 'rollcall',
     ...settings,

@@ -29,6 +29,8 @@ describe('a tenant', () => {
       open_lead_seconds: 60,
       verify_seconds: 120,
       grace_seconds: 300,
+      teacher_missing_after_seconds: 180,
+      student_missing_after_seconds: 600,
       ...settings,
     });
     const scheduled = (await app.call('POST', '/api/schedule/class', { body: lesson() })).body;

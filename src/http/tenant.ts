@@ -3,7 +3,7 @@ import { isPreset } from '../attendance/policy.ts';
 import type { Tx } from '../db/client.ts';
 import { listPolicies } from '../db/policies.ts';
 import { changeTenant, readTenant, type Tenant } from '../db/tenants.ts';
-import { line, provider, slug, timeZone, timings } from './fields.ts';
+import { line, provider, seconds, slug, timeZone, timings } from './fields.ts';
 import { invalid } from './problem.ts';
 import { roomPattern } from './room-name.ts';
 import { change, type HttpConfig, read } from './route.ts';
@@ -16,6 +16,8 @@ const settings = {
   provider,
   policy: line(100),
   ...timings,
+  teacher_missing_after_seconds: seconds(10, 86_400),
+  student_missing_after_seconds: seconds(10, 86_400),
   room_pattern: roomPattern,
   identity_form: z.enum(['rollcall', 'itqan']),
 };

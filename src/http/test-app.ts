@@ -6,11 +6,13 @@ import { SignJWT } from 'jose';
 import { pino } from 'pino';
 import postgres from 'postgres';
 import type { Database } from '../db/client.ts';
-import { createTestDatabase } from '../db/test-database.ts';
+import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
 import type { LiveKitSettings } from '../livekit/keys.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
 import type { ClassWorkflows, FetchNowResult } from '../temporal/class-workflows.ts';
+import type { Presence } from '../whiteboard/presence.ts';
 import { createApp } from './app.ts';
+import type { WhiteboardSockets } from './whiteboard-socket.ts';
 
 export const SECRET = 'a-secret-of-more-than-thirty-two-characters';
 export const MINUTE_MS = 60_000;
@@ -47,8 +49,12 @@ interface Sent {
 export interface TestApp {
   url: string;
   express: Express;
+  sockets: WhiteboardSockets;
+  presence: Presence;
   db: Database;
   owner: postgres.Sql;
+  /** For a server beside it. */
+  shared: Pick<TestDatabase, 'db' | 'ownerUrl' | 'drop'>;
   temporal: TestTemporal;
   metrics: Metrics;
   /** Every line of the server's log. */
@@ -71,12 +77,15 @@ export async function token(
 
 export async function startTestApp({
   livekit = null,
+  beside,
 }: {
   livekit?: LiveKitSettings | null;
+  /** Another server on the same database, by the same clock. */
+  beside?: TestApp;
 } = {}): Promise<TestApp> {
-  const { db, ownerUrl, drop } = await createTestDatabase();
+  const { db, ownerUrl, drop } = beside ? beside.shared : await createTestDatabase();
   const owner = postgres(ownerUrl, { max: 1, onnotice: () => {} });
-  const clock = { nowMs: HOUR_BEFORE_MS };
+  const clock = beside?.clock ?? { nowMs: HOUR_BEFORE_MS };
   const temporal = takingNotes();
   const metrics = createMetrics();
   const logged: string[] = [];
@@ -96,14 +105,18 @@ export async function startTestApp({
     livekit,
   });
   const server = createServer(app.listener);
+  server.on('upgrade', (req, socket, head) => void app.sockets.upgrade(req, socket, head));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const admin = await token();
   return {
     url,
     express: app.express,
+    sockets: app.sockets,
+    presence: app.presence,
     db,
     owner,
+    shared: { db, ownerUrl, drop: async () => {} },
     temporal,
     metrics,
     logged,
@@ -129,6 +142,7 @@ export async function startTestApp({
       return row?.n ?? -1;
     },
     async stop() {
+      await app.live.stop();
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await owner.end();

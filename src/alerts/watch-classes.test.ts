@@ -1,0 +1,114 @@
+import { pino } from 'pino';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { at, type Json, MINUTE_MS, START_MS, startTestApp, type TestApp, token } from '../http/test-app.ts';
+import { watchClass } from '../http/test-live.ts';
+import { scheduleWhiteboard, tokenOf, type WhiteboardClass } from '../http/test-whiteboard.ts';
+import { lookForAlarm } from './watch-classes.ts';
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startTestApp();
+});
+afterAll(() => app.stop());
+
+const minute = (m: number): void => {
+  app.clock.nowMs = START_MS + m * MINUTE_MS;
+};
+const look = () => lookForAlarm({ db: app.db, now: () => app.clock.nowMs, log: pino({ level: 'silent' }) });
+const alertsOf = async ({ id }: { id: string }): Promise<Json[]> =>
+  (await app.call('GET', `/api/classes/${id}`)).body.alerts;
+const open = async (given: Record<string, unknown> = {}): Promise<WhiteboardClass> => {
+  minute(-30);
+  const one = await scheduleWhiteboard(app, given);
+  await app.owner`update classes set status = 'open' where id = ${one.id}`;
+  return one;
+};
+const connect = async ({ id }: WhiteboardClass, sub: string) =>
+  await app.call('POST', `/api/whiteboard/sessions/${id}/connect`, { token: await tokenOf(sub) });
+
+test('a teacher who is not there is told on the class and to whoever watches, and no more when they come', async () => {
+  const one = await open();
+  minute(0);
+  expect(await look()).toBe(1);
+  const watcher = await watchClass(app.url, one.id, { token: await token() });
+  expect((await watcher.next())?.data.alerts).toEqual([]);
+  minute(2.9);
+  expect(await look()).toBe(0);
+  minute(3);
+  expect(await look()).toBe(1);
+  const [alert] = await alertsOf(one);
+  expect(alert).toMatchObject({
+    kind: 'teacher_missing',
+    message: expect.stringContaining('was not there 3 min after the start'),
+    raised_at: at(START_MS + 3 * MINUTE_MS),
+    resolved_at: null,
+  });
+  expect((await watcher.next())?.data.alerts).toEqual([alert]);
+  expect(await watcher.next()).toMatchObject({ event: 'alert', data: { class_id: one.id, alert } });
+
+  minute(3.5);
+  await look();
+  expect(await alertsOf(one)).toEqual([alert]);
+  await connect(one, one.teacher);
+  minute(4);
+  await look();
+  expect(await alertsOf(one)).toEqual([]);
+  watcher.stop();
+  await app.owner`update classes set status = 'ended' where id = ${one.id}`;
+});
+
+test('the times are those of the tenant', async () => {
+  await app.call('PATCH', '/api/tenant', {
+    body: { teacher_missing_after_seconds: 30, student_missing_after_seconds: 60 },
+  });
+  const one = await open();
+  minute(0.6);
+  await look();
+  expect((await alertsOf(one)).map(({ kind }) => kind)).toEqual(['teacher_missing']);
+  minute(1);
+  await look();
+  expect((await alertsOf(one)).map(({ kind }) => kind).sort()).toEqual([
+    'student_missing',
+    'student_missing',
+    'teacher_missing',
+  ]);
+  const body = { teacher_missing_after_seconds: null, student_missing_after_seconds: null };
+  const { body: tenant } = await app.call('PATCH', '/api/tenant', { body });
+  expect(tenant).toMatchObject({ teacher_missing_after_seconds: 180, student_missing_after_seconds: 600 });
+
+  // With its end what was cause for alarm is none any more.
+  await app.owner`update classes set status = 'ended' where id = ${one.id}`;
+  expect(await alertsOf(one)).toEqual([]);
+  expect(await look()).toBe(0);
+});
+
+test('somebody unmatched is looked at at once', async () => {
+  const one = await open();
+  minute(1);
+  await look();
+  // By the clock of the database, which is years away from the test's.
+  await app.call('POST', '/api/sources', { body: { name: 'zoom', kind: 'in_call' } });
+  const event = {
+    source_event_id: 'z1',
+    kind: 'joined',
+    at: at(START_MS + MINUTE_MS),
+    connection_id: 'z',
+    identity: 'Sara',
+  };
+  await app.call('POST', `/api/classes/${one.id}/events`, { body: { source: 'zoom', events: [event] } });
+  const [due] = await app.owner`select alerts_due_at <= now() as due from classes where id = ${one.id}`;
+  expect(due?.due).toBe(true);
+  await app.owner`update classes set alerts_due_at = ${at(app.clock.nowMs)} where id = ${one.id}`;
+  await look();
+  expect(await alertsOf(one)).toMatchObject([{ kind: 'unmatched_person', about: 'zoom:Sara' }]);
+  await app.owner`update classes set status = 'ended' where id = ${one.id}`;
+});
+
+test('of several servers one looks at a class', async () => {
+  const one = await open();
+  minute(3);
+  expect(await Promise.all([look(), look(), look()])).toContain(1);
+  expect(await alertsOf(one)).toHaveLength(1);
+  const [row] = await app.owner`select count(*)::int as n from alerts where class_id = ${one.id}`;
+  expect(row?.n).toBe(1);
+});

@@ -1,0 +1,235 @@
+/**
+ * `GET /api/classes/{id}/live`: the roll as it changes, as server-sent events (https://html.spec.whatwg.org/#server-sent-events).
+ * First `snapshot`, then `change` with whoever changed, `alert` beside it for each that is raised, at the end `settled`. Every event's id names the roll as it is after
+ * it; with that as `Last-Event-ID` a stream goes on without a snapshot when nothing happened meanwhile, on any server.
+ */
+import type { ServerResponse } from 'node:http';
+import { listenForChanges } from '../db/changes.ts';
+import type { ClassRef } from '../db/client.ts';
+import { inTenant } from '../db/client.ts';
+import { loggable } from '../loggable.ts';
+import { STAFF } from './authentication.ts';
+import {
+  changeBetween,
+  type LiveRoll,
+  liveRollSchema,
+  newAlerts,
+  readLiveRoll,
+  revisionOf,
+} from './live-roll.ts';
+import { mustBeOwn } from './own-class.ts';
+import { tryAgain } from './problem.ts';
+import { type Deps, stream } from './route.ts';
+
+/** Changes of one moment are one message. */
+const GATHER_MS = 50;
+/** A class in which a lot happens is looked at so often and no more. */
+const LOOK_EVERY_MS = 250;
+/** Proxies cut what is silent for a minute, some sooner. */
+const COMMENT_EVERY_MS = 15_000;
+/** A watcher that does not read is cut off, and comes back for a snapshot. */
+const MOST_UNREAD_BYTES = 1024 * 1024;
+const MOST_WATCHERS = 2_000;
+const COME_BACK_MS = 2_000;
+const SETTLED: ReadonlySet<string> = new Set(['completed', 'incomplete', 'cancelled']);
+
+interface Watched {
+  ref: ClassRef;
+  /** Have been told everything up to `told`. */
+  ready: Set<ServerResponse>;
+  /** Have been told nothing yet. */
+  waiting: Map<ServerResponse, Newcomer>;
+  told: LiveRoll | null;
+  /** Something happened since the look that is under way began. */
+  due: boolean;
+  looking: boolean;
+}
+
+interface Newcomer {
+  lastEventId: string | undefined;
+  begun: PromiseWithResolvers<void>;
+}
+
+export interface Live {
+  /** Takes the response over until it ends. Throws before anything is sent. */
+  watch(ref: ClassRef, res: ServerResponse, lastEventId: string | undefined): Promise<void>;
+  /** Ends every stream. */
+  stop(): Promise<void>;
+}
+
+export function createLive({ db, now, log }: Pick<Deps, 'db' | 'now' | 'log'>): Live {
+  const classes = new Map<string, Watched>();
+  const stopping = new AbortController();
+  let listening: Promise<void> | null = null;
+  let watching = 0;
+
+  const readRoll = (ref: ClassRef): Promise<LiveRoll> =>
+    inTenant(db, ref.tenantId, (tx) => readLiveRoll(tx, ref, now()));
+
+  const happened = (watched: Watched): void => {
+    watched.due = true;
+    if (watched.looking) return;
+    watched.looking = true;
+    setTimeout(() => void lookWhileDue(watched), GATHER_MS);
+  };
+
+  /** One look after the other, so that nobody is told what is older than what they know. */
+  const lookWhileDue = async (watched: Watched): Promise<void> => {
+    const { ready, waiting } = watched;
+    while (watched.due && ready.size + waiting.size > 0) {
+      watched.due = false;
+      const newcomers = [...waiting];
+      try {
+        const roll = await readRoll(watched.ref);
+        tell(watched, roll);
+        for (const [res, newcomer] of newcomers) {
+          if (waiting.delete(res)) welcome(watched, res, newcomer.lastEventId, roll);
+          newcomer.begun.resolve();
+        }
+      } catch (error) {
+        for (const [res, { begun }] of newcomers) {
+          remove(watched, res);
+          begun.reject(error);
+        }
+        watched.due = true;
+        log.warn({ failure: loggable(error) }, 'the roll could not be read; trying again');
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+    watched.looking = false;
+  };
+
+  const tell = (watched: Watched, roll: LiveRoll): void => {
+    const before = watched.told;
+    const change = before === null ? null : changeBetween(before, roll);
+    if (roll.status === 'open' && before?.start_time !== roll.start_time) {
+      // No row says when an open class becomes an active one: the clock does.
+      const untilMs = Math.max(0, Date.parse(roll.start_time) - now());
+      setTimeout(() => happened(watched), untilMs).unref();
+    }
+    watched.told = roll;
+    if (change === null) return;
+    const alerts = before === null ? [] : newAlerts(before, roll);
+    for (const res of watched.ready) {
+      send(res, 'change', roll, change);
+      for (const alert of alerts) send(res, 'alert', roll, { class_id: roll.class_id, at: roll.at, alert });
+    }
+    if (SETTLED.has(roll.status)) for (const res of watched.ready) finish(res, roll);
+  };
+
+  const welcome = (
+    watched: Watched,
+    res: ServerResponse,
+    lastEventId: string | undefined,
+    roll: LiveRoll,
+  ): void => {
+    const seen = lastEventId === revisionOf(roll);
+    if (seen && SETTLED.has(roll.status)) {
+      // Tells a client that comes back to a settled class to stop coming.
+      res.writeHead(204).end();
+      return;
+    }
+    watched.ready.add(res);
+    res.writeHead(200, HEADERS).write(`retry: ${COME_BACK_MS}\n\n`);
+    if (!seen) send(res, 'snapshot', roll, roll);
+    if (SETTLED.has(roll.status)) finish(res, roll);
+  };
+
+  const remove = (watched: Watched, res: ServerResponse): void => {
+    const was = watched.ready.delete(res);
+    if (!watched.waiting.delete(res) && !was) return;
+    watching--;
+    if (watched.ready.size + watched.waiting.size === 0) classes.delete(keyOf(watched.ref));
+  };
+
+  const listen = (): void => {
+    const listener = {
+      changed: (ref: ClassRef) => {
+        const watched = classes.get(keyOf(ref));
+        if (watched) happened(watched);
+      },
+      anything: () => {
+        for (const watched of classes.values()) happened(watched);
+      },
+    };
+    listening ??= listenForChanges(db, listener, { log, signal: stopping.signal });
+  };
+
+  const comments = setInterval(() => {
+    for (const { ready } of classes.values()) for (const res of ready) res.write(': alive\n\n');
+  }, COMMENT_EVERY_MS);
+  comments.unref();
+
+  return {
+    async watch(ref, res, lastEventId) {
+      if (watching >= MOST_WATCHERS) throw tryAgain('too many watch classes on this server', 5);
+      listen();
+      const key = keyOf(ref);
+      const watched = classes.get(key) ?? newlyWatched(ref);
+      classes.set(key, watched);
+      const begun = Promise.withResolvers<void>();
+      watched.waiting.set(res, { lastEventId, begun });
+      watching++;
+      res.once('close', () => {
+        remove(watched, res);
+        begun.resolve();
+      });
+      happened(watched);
+      await begun.promise;
+    },
+    async stop() {
+      stopping.abort();
+      clearInterval(comments);
+      for (const { ready } of classes.values()) for (const res of ready) res.end();
+      await listening;
+    },
+  };
+}
+
+const keyOf = ({ tenantId, classId }: ClassRef): string => `${tenantId} ${classId}`;
+
+const newlyWatched = (ref: ClassRef): Watched => ({
+  ref,
+  ready: new Set(),
+  waiting: new Map(),
+  told: null,
+  due: false,
+  looking: false,
+});
+
+const HEADERS = {
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  'Cache-Control': 'no-store',
+  // nginx would gather the events.
+  'X-Accel-Buffering': 'no',
+};
+
+function send(res: ServerResponse, event: string, roll: LiveRoll, data: unknown): void {
+  res.write(`id: ${revisionOf(roll)}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  if (res.writableLength > MOST_UNREAD_BYTES) res.destroy();
+}
+
+function finish(res: ServerResponse, roll: LiveRoll): void {
+  send(res, 'settled', roll, { class_id: roll.class_id, at: roll.at, status: roll.status });
+  res.end();
+}
+
+export const liveRoute = stream({
+  path: '/api/classes/{class_id}/live',
+  operationId: 'watchClass',
+  tag: 'attendance',
+  summary: 'The roll as it changes: server-sent events',
+  description:
+    'First `snapshot` with the whole roll, then `change` with whoever changed, each within a second, and `alert` for each alert that is raised; comments while nothing happens; `settled` at the end. With the last id as `Last-Event-ID` it goes on where it was, with a snapshot only if something happened meanwhile.',
+  roles: [...STAFF, 'teacher'],
+  answers: {
+    200: {
+      description: 'Events; their data is this, or the part of it that changed',
+      schema: liveRollSchema,
+    },
+  },
+  async open(call, { res, lastEventId }) {
+    await inTenant(call.deps.db, call.tenantId, (tx) => mustBeOwn(tx, call));
+    await call.deps.live.watch(call.ref, res, lastEventId);
+  },
+});
