@@ -12,7 +12,7 @@ import { createLog } from './src/log.ts';
 import { createClassWorkflows } from './src/temporal/class-workflows.ts';
 import { temporalOptions } from './src/temporal/connection-options.ts';
 import { startSweeper } from './src/temporal/sweeper.ts';
-import { keepStoring } from './src/whiteboard/presence.ts';
+import { keepStoring } from './src/whiteboard/keep-storing.ts';
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);

@@ -103,12 +103,16 @@ function lastWords(): (line: string) => void {
 }
 
 /** The worker process dies as in a power cut; its supervisor starts another. Answers when that one is there. */
-export async function killWorker({ worker }: TestRollcall): Promise<void> {
-  const pid = worker.pid();
-  if (pid === undefined) throw new Error('the worker is not running');
+export const killWorker = ({ worker }: TestRollcall): Promise<void> => killAndWait('worker', worker);
+export const killServer = ({ server }: TestRollcall): Promise<void> => killAndWait('server', server);
+
+/** Without a word, until another one of it runs. */
+async function killAndWait(name: string, victim: { pid(): number | undefined }): Promise<void> {
+  const pid = victim.pid();
+  if (pid === undefined) throw new Error(`the ${name} is not running`);
   process.kill(pid, 'SIGKILL');
-  await until('another worker', async () => {
-    const now = worker.pid();
+  await until(`another ${name}`, async () => {
+    const now = victim.pid();
     return now !== undefined && now !== pid;
   });
 }

@@ -15,7 +15,8 @@ import type { CloseReason } from '../db/schema.ts';
 import type { WhosConnection } from '../db/whiteboard-connections.ts';
 import { loggable } from '../loggable.ts';
 import { isUuid } from '../uuid.ts';
-import { HEARTBEAT_MS, type Kept, type Peer } from '../whiteboard/presence.ts';
+import type { Kept, Peer } from '../whiteboard/kept-connection.ts';
+import { HEARTBEAT_MS } from '../whiteboard/presence.ts';
 import { tenantAdmission } from './admission.ts';
 import { authenticator } from './authentication.ts';
 import { problemOf } from './error-handler.ts';
@@ -76,7 +77,8 @@ export function createWhiteboardSockets(deps: Deps): WhiteboardSockets {
 
   /** Who may, and whose connection it is; it is open when this returns. */
   const enter = async (req: IncomingMessage) => {
-    const url = new URL(req.url ?? '', 'http://here');
+    const url = URL.parse(req.url ?? '', 'http://here');
+    if (url === null) throw notFound('path');
     const id = PATH.exec(url.pathname)?.[1];
     if (id === undefined) throw notFound('path');
     const { token, connection_id: name } = parse(socketQuery, Object.fromEntries(url.searchParams));

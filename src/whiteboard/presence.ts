@@ -19,6 +19,7 @@ import {
 } from '../db/whiteboard-connections.ts';
 import { loggable } from '../loggable.ts';
 import type { Metrics } from '../metrics.ts';
+import { type ClosedBy, type Kept, keyOf, type Peer } from './kept-connection.ts';
 
 /** What a client is asked for (product §4). */
 export const HEARTBEAT_MS = 15_000;
@@ -32,35 +33,6 @@ const MOST_AT_ONCE = 5_000;
 const LAST_SIGN_MS = HEARTBEAT_MS + STORE_EVERY_MS;
 /** Heartbeats that are not further apart are one span (product §5, `active_seconds`). */
 const HEARTBEAT_LASTS_MS = 30_000;
-
-/** What holds a connection by itself: a WebSocket. */
-export interface Peer {
-  ping(): void;
-  /** Says goodbye. */
-  end(reason: CloseReason): void;
-}
-
-type ClosedBy = 'its_peers' | 'anybody';
-
-/** A connection as this server knows it. */
-export interface Kept {
-  readonly whose: WhosConnection;
-  id: string;
-  readonly connectedMs: number;
-  seenMs: number;
-  readonly peers: Set<Peer>;
-  /** Of heartbeats, not stored yet. */
-  spans: Span[];
-  /** There is something to store. */
-  changed: boolean;
-  /** False: its row has to be made yet. */
-  made: boolean;
-  /** `its_peers`: its sockets are gone; another server may have some of it. */
-  closed: { atMs: number; reason: CloseReason; byWhom: ClosedBy } | null;
-  /** Settles when its end is stored, or could not be. */
-  ended: PromiseWithResolvers<void> | null;
-  classOverMs: number | null;
-}
 
 export interface Presence {
   /** Part of a transaction that has made sure that the person may: answers the connection that is open, or opens it. */
@@ -305,32 +277,6 @@ export function createPresence({ db, now, log, metrics }: PresenceDeps): Presenc
         log.warn({ failure: loggable(error) }, 'the last signs of life were not all stored'),
       );
       for (const kept of all) for (const peer of kept.peers) peer.end('server_shutdown');
-    },
-  };
-}
-
-const keyOf = ({ ref, personId, name }: WhosConnection): string =>
-  `${ref.tenantId} ${ref.classId} ${personId} ${name}`;
-
-/** Stores every five seconds until it is stopped, and then once more. */
-export function keepStoring(presence: Presence, log: Logger): { stop(): Promise<void> } {
-  let running: Promise<void> | null = null;
-  const timer = setInterval(() => {
-    // A database that is slow is not asked for more at once.
-    running ??= presence
-      .tick()
-      .catch((error: unknown) =>
-        log.warn({ failure: loggable(error) }, 'signs of life wait for the database'),
-      )
-      .finally(() => {
-        running = null;
-      });
-  }, STORE_EVERY_MS);
-  return {
-    async stop() {
-      clearInterval(timer);
-      await running;
-      await presence.stop();
     },
   };
 }
