@@ -6,13 +6,17 @@ import { ConfigError, readConfig } from './src/config.ts';
 import { openDatabase } from './src/db/client.ts';
 import { warnOfPowerfulLogin } from './src/db/powerful-login.ts';
 import { createApp } from './src/http/app.ts';
-import { keepLooking } from './src/http/whiteboard-socket.ts';
+import { isWebSocket, keepLooking } from './src/http/whiteboard-socket.ts';
 import { livekitSettings } from './src/livekit/keys.ts';
 import { createLog } from './src/log.ts';
+import { loggable } from './src/loggable.ts';
 import { createClassWorkflows } from './src/temporal/class-workflows.ts';
 import { temporalOptions } from './src/temporal/connection-options.ts';
 import { startSweeper } from './src/temporal/sweeper.ts';
 import { keepStoring } from './src/whiteboard/keep-storing.ts';
+
+/** As long as a request may take. */
+const ANSWERED_WITHIN_MS = 15_000;
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
@@ -22,7 +26,8 @@ async function main(): Promise<void> {
   const workflows = createClassWorkflows(await temporalOptions(config));
   const livekit = livekitSettings(config);
   const app = createApp({ db, workflows, config, livekit, now: Date.now, log });
-  const server = createServer(app.listener);
+  // Whatever else a client would rather speak (Java and curl offer h2c), it gets HTTP.
+  const server = createServer({ shouldUpgradeCallback: isWebSocket }, app.listener);
   // Nobody may hold a connection by being slow.
   server.headersTimeout = 10_000;
   server.requestTimeout = 15_000;
@@ -37,9 +42,14 @@ async function main(): Promise<void> {
     server.closeIdleConnections();
     looking.stop();
     await storing.stop();
-    await app.live.stop();
-    await app.sockets.emptied();
+    await Promise.all([app.live.stop(), app.sockets.stop()]);
+    const cut = setTimeout(() => server.closeAllConnections(), ANSWERED_WITHIN_MS);
     await closed;
+    clearTimeout(cut);
+    // What was taken in while it stopped.
+    await app.presence
+      .tick()
+      .catch((error: unknown) => log.warn({ failure: loggable(error) }, 'not all is stored'));
     await app.drained();
     await sweeper.stop();
     await watching.stop();

@@ -9,6 +9,7 @@ import { livekitSettings } from './src/livekit/keys.ts';
 import { createLiveKitRooms } from './src/livekit/rooms.ts';
 import { createLog } from './src/log.ts';
 import { createMeetAdapter } from './src/meet/adapter.ts';
+import { createWebhookSender } from './src/outgoing/send-webhook.ts';
 import { temporalOptions } from './src/temporal/connection-options.ts';
 import { createWorkers, logRuntimeTo } from './src/temporal/workers.ts';
 
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
       rootUrl: config.GOOGLE_ROOT_URL,
     }),
     livekit: livekit && createLiveKitRooms({ settings: livekit, now: Date.now }),
+    sendWebhook: createWebhookSender({ toPrivateNetworks: config.ROLLCALL_WEBHOOKS_TO_PRIVATE_NETWORKS }),
     retry: {
       firstMs: config.ROLLCALL_RETRY_SECONDS * 1_000,
       forMs: config.ROLLCALL_RETRY_FOR_SECONDS * 1_000,

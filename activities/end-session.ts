@@ -1,5 +1,6 @@
 import { and, eq } from 'drizzle-orm';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
+import { announce } from '../src/db/outgoing.ts';
 import { type ClassPlan, noteDue, planOf, readClass } from '../src/db/plans.ts';
 import { classes } from '../src/db/schema.ts';
 import type { ActivityDeps } from './index.ts';
@@ -25,6 +26,7 @@ export async function endSession(
       .update(classes)
       .set({ status: 'ended', endedAt })
       .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId)));
+    await announce(tx, ref, 'class.ended', {});
     const ended = await planOf(tx, { ...row, status: 'ended', endedAt }, session, retry);
     await noteDue(tx, ref, ended.graceUntilMs);
     return ended;

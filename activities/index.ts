@@ -5,11 +5,14 @@ import type { Database } from '../src/db/client.ts';
 import type { RetryTimes } from '../src/db/plans.ts';
 import type { LiveKitRooms } from '../src/livekit/rooms.ts';
 import type { MeetAdapter } from '../src/meet/adapter.ts';
+import type { SendWebhook } from '../src/outgoing/send-webhook.ts';
 import { closeCancelled } from './close-cancelled.ts';
 import { deleteEmptyRoom } from './delete-empty-room.ts';
+import { deliverWebhook } from './deliver-webhook.ts';
 import { endSession } from './end-session.ts';
 import { fetchNowOnce } from './fetch-now-once.ts';
 import { fetchParticipants } from './fetch-participants.ts';
+import { giveUpDelivery } from './give-up-delivery.ts';
 import { openSession } from './open-session.ts';
 import { prepareRoom } from './prepare-room.ts';
 import { prepareSpace } from './prepare-space.ts';
@@ -26,6 +29,7 @@ export interface ActivityDeps {
   meet: MeetAdapter;
   /** Null: LiveKit is off. */
   livekit: LiveKitRooms | null;
+  sendWebhook: SendWebhook;
   retry: RetryTimes;
   /** UTC milliseconds. */
   now: () => number;
@@ -75,5 +79,7 @@ export function createActivities(deps: ActivityDeps) {
     deleteEmptyRoom: bound(beating(deleteEmptyRoom)),
     reconcile: bound(beating(reconcile)),
     closeCancelled: bound(beating(closeCancelled)),
+    deliverWebhook: bound(deliverWebhook),
+    giveUpDelivery: bound(giveUpDelivery),
   };
 }

@@ -1,5 +1,6 @@
 import { and, eq } from 'drizzle-orm';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
+import { announce } from '../src/db/outgoing.ts';
 import { type ClassPlan, nextLookAt, noteDue, planOf, readClass } from '../src/db/plans.ts';
 import { classes } from '../src/db/schema.ts';
 import { adoptRoom } from '../src/ingest/adopt-room.ts';
@@ -22,6 +23,7 @@ export async function openSession({ db, retry, now }: ActivityDeps, ref: ClassRe
       .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId)));
     // Whoever was there before the class had its room.
     if (session.roomName !== null) await adoptRoom(tx, ref, session.roomName);
+    await announce(tx, ref, 'class.opened', {});
     const opened: ClassPlan = { ...plan, status: 'open' };
     await noteDue(tx, ref, nextLookAt(opened, nowMs) ?? nowMs);
     return opened;

@@ -2,6 +2,7 @@ import { activityInfo } from '@temporalio/activity';
 import { and, eq } from 'drizzle-orm';
 import { calculateClass } from '../src/db/calculations.ts';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
+import { announce } from '../src/db/outgoing.ts';
 import { BUSY_MS, planOf, readClass } from '../src/db/plans.ts';
 import { classes } from '../src/db/schema.ts';
 import { adoptRoom } from '../src/ingest/adopt-room.ts';
@@ -71,6 +72,7 @@ async function judge(
           : { settledAt: new Date(now()), workflowDueAt: null }),
       })
       .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId)));
+    if (status !== 'reconciling') await announce(tx, ref, 'class.settled', { missing });
     return { status, missing: missing.map(({ code }) => code) };
   });
 }

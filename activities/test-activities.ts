@@ -4,6 +4,7 @@ import { DefaultLogger } from '@temporalio/worker';
 import { pino } from 'pino';
 import { createTestDatabase, type TestDatabase } from '../src/db/test-database.ts';
 import { createMeetAdapter } from '../src/meet/adapter.ts';
+import { createWebhookSender } from '../src/outgoing/send-webhook.ts';
 import { createTestLiveKit, type TestLiveKit } from '../src/temporal/test-livekit.ts';
 import type { ActivityDeps } from './index.ts';
 import { createPresentMemories } from './present-memory.ts';
@@ -30,6 +31,7 @@ export async function startTestActivities(nowMs: number): Promise<TestActivities
     // Reads its key when it is first asked, and these classes do not meet there.
     meet: createMeetAdapter({ serviceAccountKey: '' }),
     livekit,
+    sendWebhook: createWebhookSender({ toPrivateNetworks: true, patienceMs: 1_000 }),
     retry: { firstMs: 600_000, forMs: 604_800_000 },
     now,
     log: pino({ level: 'silent' }),

@@ -50,7 +50,9 @@ async function attend(lesson: Lesson, email: string) {
   };
 }
 
-test('a server that is killed loses nobody: they come back, and have stayed', { timeout: 120_000 }, async () => {
+test('a server that is killed loses nobody: they come back, and have stayed', {
+  timeout: 120_000,
+}, async () => {
   const request = lessonRequest({
     startsIn: 6,
     seconds: SECONDS,

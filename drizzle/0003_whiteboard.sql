@@ -86,7 +86,7 @@ CREATE TRIGGER only_grows BEFORE UPDATE ON whiteboard_connections
   FOR EACH ROW EXECUTE FUNCTION rollcall_only_grows();
 --> statement-breakpoint
 -- What a server gathered about one connection. `close_reason` null: it goes on. With `of_instance` it closes only where no
--- other server has taken it over.
+-- other server has taken it over; as lost only where no other server has heard of it since `seen_at`.
 CREATE TYPE rollcall_presence AS (
   tenant_id text, id uuid, of_instance text, seen_at timestamptz, heartbeat_at timestamptz, beats tstzmultirange,
   closed_at timestamptz, close_reason text
@@ -96,9 +96,9 @@ CREATE TYPE rollcall_presence AS (
 -- under its own name, so that row security holds. A connection that closes leaves what it was in the log: what it was seen,
 -- its spans of heartbeats, and its end where it was told. `told` is a list of objects with the columns of rollcall_presence.
 -- Answers for each whether it is `kept`, `closed` now, or `gone`: closed before, by whichever server; then nothing of it is
--- stored. With it the status of its class.
+-- stored. With it the status of its class, and why it is closed.
 CREATE FUNCTION rollcall_store_presence(told json)
-RETURNS TABLE (connection uuid, stored_as text, class_status text)
+RETURNS TABLE (connection uuid, stored_as text, class_status text, close_reason text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -120,8 +120,10 @@ BEGIN
         last_seen_at = greatest(c.last_seen_at, m.seen_at),
         last_heartbeat_at = greatest(c.last_heartbeat_at, m.heartbeat_at),
         active = c.active + coalesce(m.beats, '{}'),
-        closed_at = CASE WHEN coalesce(m.of_instance, c.instance) = c.instance THEN m.closed_at END,
-        close_reason = CASE WHEN coalesce(m.of_instance, c.instance) = c.instance THEN m.close_reason END
+        closed_at = CASE WHEN coalesce(m.of_instance, c.instance) = c.instance
+          AND (m.close_reason <> 'lost' OR c.last_seen_at <= m.seen_at) THEN m.closed_at END,
+        close_reason = CASE WHEN coalesce(m.of_instance, c.instance) = c.instance
+          AND (m.close_reason <> 'lost' OR c.last_seen_at <= m.seen_at) THEN m.close_reason END
       FROM mine m JOIN locked l ON l.id = m.id
       WHERE c.tenant_id = whose AND c.id = m.id
       RETURNING c.*
@@ -154,9 +156,10 @@ BEGIN
       UPDATE classes c SET evidence_pending = true FROM ended n WHERE c.tenant_id = n.tenant_id AND c.id = n.id RETURNING c.id
     )
     SELECT m.id, CASE WHEN s.id IS NULL THEN 'gone' WHEN s.closed_at IS NULL THEN 'kept' ELSE 'closed' END,
-      c.status
+      c.status, coalesce(s.close_reason, before.close_reason)
     FROM mine m
     LEFT JOIN stored s ON s.id = m.id
+    LEFT JOIN whiteboard_connections before ON before.tenant_id = whose AND before.id = m.id
     LEFT JOIN classes c ON c.tenant_id = whose AND c.id = s.class_id;
   END LOOP;
 END $$;

@@ -38,6 +38,10 @@ const variables = z.object({
   ROLLCALL_GRACE_SECONDS: z.coerce.number().min(0).default(300),
   ROLLCALL_RETRY_SECONDS: seconds(600),
   ROLLCALL_RETRY_FOR_SECONDS: seconds(604_800),
+  ROLLCALL_WEBHOOKS_TO_PRIVATE_NETWORKS: z
+    .enum(['true', 'false'], { error: 'expected true or false' })
+    .default('false')
+    .transform((text) => text === 'true'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 

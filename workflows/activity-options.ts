@@ -7,7 +7,7 @@ import {
 } from '@temporalio/workflow';
 import type { Activities, ClassPlan } from '../activities/index.ts';
 import type { Provider } from '../src/attendance/facts.ts';
-import { LIVEKIT_QUEUE, MEET_QUEUE, MEET_SPACES_QUEUE } from './queues.ts';
+import { LIVEKIT_QUEUE, MEET_QUEUE, MEET_SPACES_QUEUE, WEBHOOK_QUEUE } from './queues.ts';
 
 /** Our own database comes back, so nobody gives up; five seconds is the promise for being back at work. */
 const ownDatabase = (summary: string) =>
@@ -142,3 +142,18 @@ export function reconcileOn(provider: Provider): Activities['reconcile'] {
       return provider satisfies never;
   }
 }
+
+const { deliverWebhook } = proxyActivities<Activities>({
+  taskQueue: WEBHOOK_QUEUE,
+  startToCloseTimeout: '30 seconds', // a receiver has 15 s, and our database may take its time
+  // A weekend: so long somebody may be away who could mend the receiver.
+  scheduleToCloseTimeout: '3 days',
+  retry: {
+    initialInterval: '5 seconds', // a receiver that is just being restarted
+    backoffCoefficient: 2,
+    maximumInterval: '4 hours', // some thirty attempts in all; one that is back is found within the same day
+  },
+  summary: 'Hand the message over',
+});
+export const postWebhook = deliverWebhook;
+export const { giveUpDelivery } = proxyActivities<Activities>(ownDatabase('Give the delivery up'));

@@ -6,3 +6,5 @@ export const MEET_QUEUE = 'rollcall-meet';
 export const MEET_SPACES_QUEUE = 'rollcall-meet-spaces';
 /** LiveKit: while it hangs, only its own classes wait, not those that need our database or Google's answers. */
 export const LIVEKIT_QUEUE = 'rollcall-livekit';
+/** Other systems' receivers: while one hangs, no class waits. */
+export const WEBHOOK_QUEUE = 'rollcall-webhooks';

@@ -133,6 +133,7 @@ test('evidence that Temporal did not hear of cuts the wait short when the sweepe
       return true;
     },
     fetchNow: () => Promise.reject(new Error('not here')),
+    startDelivery: () => Promise.reject(new Error('not here')),
     isReachable: async () => true,
     close: async () => {},
   };

@@ -27,6 +27,8 @@ const connect = async ({ id }: WhiteboardClass, sub: string) =>
   await app.call('POST', `/api/whiteboard/sessions/${id}/connect`, { token: await tokenOf(sub) });
 
 test('a teacher who is not there is told on the class and to whoever watches, and no more when they come', async () => {
+  const endpoint = { url: 'https://93.184.215.14/told', events: ['alert.raised', 'alert.resolved'] };
+  expect((await app.call('POST', '/api/webhooks', { body: endpoint })).status).toBe(201);
   const one = await open();
   minute(0);
   expect(await look()).toBe(1);
@@ -54,6 +56,13 @@ test('a teacher who is not there is told on the class and to whoever watches, an
   await look();
   expect(await alertsOf(one)).toEqual([]);
   watcher.stop();
+  const told =
+    await app.owner`select event, payload -> 'data' -> 'alert' ->> 'kind' as kind from webhook_messages
+    where class_id = ${one.id} order by created_at, event`;
+  expect(told.map(({ event, kind }) => [event, kind])).toEqual([
+    ['alert.raised', 'teacher_missing'],
+    ['alert.resolved', 'teacher_missing'],
+  ]);
   await app.owner`update classes set status = 'ended' where id = ${one.id}`;
 });
 

@@ -9,9 +9,11 @@ import { setNextLook, settleAlerts, takeLook } from '../db/alerts.ts';
 import { readClassFacts } from '../db/class-facts.ts';
 import { viewClass } from '../db/classes.ts';
 import { type ClassRef, type Database, inTenant, type Tx } from '../db/client.ts';
+import { announce } from '../db/outgoing.ts';
 import { policyOf } from '../db/policy-in-force.ts';
 import { classIdentities, identities } from '../db/schema.ts';
 import { readTenant } from '../db/tenants.ts';
+import { alertShape } from '../http/class-shape.ts';
 import { loggable } from '../loggable.ts';
 import { type AlarmTimes, type ClassOnView, causesForAlarm } from './causes.ts';
 
@@ -19,6 +21,7 @@ const EVERY_MS = 2_000;
 const AT_ONCE = 200;
 /** A server that dies in the middle of its look leaves the class to the others. */
 const TAKEN_MS = 15_000;
+const LATER_MS = 60_000;
 /** Out of the box; a tenant may set its own. */
 export const ALARM_AFTER_SECONDS = { teacher: 180, student: 600 };
 
@@ -58,6 +61,10 @@ export async function lookForAlarm({ db, now, log }: WatchDeps): Promise<number>
       await inTenant(db, tenantId, (tx) => lookAtClass(tx, { tenantId, classId }, nowMs));
     } catch (error) {
       log.warn({ failure: loggable(error), tenantId, classId }, 'a class could not be looked at for alarm');
+      // Later: it must not keep the others waiting.
+      await inTenant(db, tenantId, (tx) => setNextLook(tx, { tenantId, classId }, nowMs + LATER_MS)).catch(
+        () => {},
+      );
     }
   }
   return due.length;
@@ -67,7 +74,9 @@ async function lookAtClass(tx: Tx, ref: ClassRef, nowMs: number): Promise<void> 
   if (!(await takeLook(tx, ref, { nowMs, untilMs: nowMs + TAKEN_MS }))) return;
   const { view, times } = await readView(tx, ref, nowMs);
   const { causes, nextMs } = causesForAlarm(view, times, nowMs);
-  await settleAlerts(tx, ref, causes, nowMs);
+  const { raised, resolved } = await settleAlerts(tx, ref, causes, nowMs);
+  for (const row of raised) await announce(tx, ref, 'alert.raised', { alert: alertShape(row) });
+  for (const row of resolved) await announce(tx, ref, 'alert.resolved', { alert: alertShape(row) });
   // Past its end a class is looked at no more: its alerts end with it.
   await setNextLook(tx, ref, Number.isFinite(nextMs) ? nextMs : nowMs + TAKEN_MS);
 }

@@ -68,6 +68,7 @@ function activityDeps(db: Database, livekit: LiveKitRooms): ActivityDeps {
     // The rest is for activities that retry, and for classes that meet elsewhere.
     retry: { firstMs: 600_000, forMs: 604_800_000 },
     meet: createMeetAdapter({ serviceAccountKey: '' }),
+    sendWebhook: () => Promise.reject(new Error('the server sends webhooks, not a look into a room')),
     log: pino({ level: 'silent' }),
     presentMemories: createPresentMemories(),
   };

@@ -10,6 +10,7 @@ import { readClassFacts } from './class-facts.ts';
 import type { FoundClass } from './class-phase.ts';
 import type { ClassRef, Tx } from './client.ts';
 import { readMarks } from './marks.ts';
+import { announceAttendance } from './outgoing-attendance.ts';
 import { readClass } from './plans.ts';
 import { policyOf } from './policy-in-force.ts';
 import { calculations, classes, records } from './schema.ts';
@@ -93,6 +94,7 @@ export async function calculateClass(
     calculatedAtMs: Date.now(),
   };
   await append(tx, ref, stored);
+  await announceAttendance(tx, ref);
   return stored;
 }
 

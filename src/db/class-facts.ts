@@ -22,6 +22,8 @@ export async function readClassFacts(
   ref: ClassRef,
   { row, session, policy }: { row: ClassRow; session: SessionRow; policy: Policy },
 ): Promise<ClassFacts> {
+  // Before the log: what closes in between is in both then, and counts once; the other way round it would be in neither.
+  const open = await readOpenEvidence(tx, ref);
   return {
     classId: ref.classId,
     provider: row.provider,
@@ -35,7 +37,7 @@ export async function readClassFacts(
     roster: await readRoster(tx, ref),
     sources: await readSources(tx, ref),
     identities: await readIdentities(tx, ref),
-    events: [...(await readEvents(tx, ref)), ...(await readOpenEvidence(tx, ref))],
+    events: [...(await readEvents(tx, ref)), ...open],
     sweeps: await readSweeps(tx, ref),
   };
 }

@@ -1,5 +1,5 @@
 /** Connections to whiteboards: found, opened, kept and closed. Their signs of life come from the servers, gathered. */
-import { and, eq, gte, isNull, sql } from 'drizzle-orm';
+import { and, eq, gte, isNull, ne, sql } from 'drizzle-orm';
 import type { EvidenceEvent } from '../attendance/facts.ts';
 import { appendEvents } from '../ingest/append-events.ts';
 import { type ClassRef, type Database, databaseUnavailable, type Tx } from './client.ts';
@@ -96,11 +96,21 @@ const ofName = ({ personId, name }: Pick<WhosConnection, 'personId' | 'name'>) =
     isNull(whiteboardConnections.closedAt),
   );
 
-/** How many open connections the person has in the class. */
-export async function countOpenConnections(tx: Tx, ref: ClassRef, personId: string): Promise<number> {
+/** How many other connections the person has in the class that gave a sign of life at `aliveMs` or later. */
+export async function countOtherConnections(
+  tx: Tx,
+  { ref, personId, name }: WhosConnection,
+  aliveMs: number,
+): Promise<number> {
   return await tx.$count(
     whiteboardConnections,
-    and(of(ref), eq(whiteboardConnections.personId, personId), isNull(whiteboardConnections.closedAt)),
+    and(
+      of(ref),
+      eq(whiteboardConnections.personId, personId),
+      ne(whiteboardConnections.name, name),
+      isNull(whiteboardConnections.closedAt),
+      gte(whiteboardConnections.lastSeenAt, new Date(aliveMs)),
+    ),
   );
 }
 
@@ -137,10 +147,18 @@ export interface KeptConnection {
   as: 'kept' | 'closed' | 'gone';
   /** Null when it is gone. */
   classStatus: string | null;
+  closeReason: CloseReason | null;
 }
 
 /** A heartbeat makes so long active (product §5, `active_seconds`). */
 const HEARTBEAT_LASTS_MS = 30_000;
+
+interface StoredRow {
+  connection: string;
+  stored_as: KeptConnection['as'];
+  class_status: string | null;
+  close_reason: CloseReason | null;
+}
 
 /** One statement and one commit for all of them, of whatever tenants (drizzle/0003_whiteboard.sql). */
 export async function storePresence(
@@ -159,11 +177,15 @@ export async function storePresence(
     close_reason: closed?.reason ?? null,
   }));
   try {
-    const rows = await db.sql<
-      { connection: string; stored_as: KeptConnection['as']; class_status: string | null }[]
-    >`
-      select connection, stored_as, class_status from rollcall_store_presence(${JSON.stringify(told)}::text::json)`;
-    return rows.map((row) => ({ id: row.connection, as: row.stored_as, classStatus: row.class_status }));
+    const rows = await db.sql<StoredRow[]>`
+      select connection, stored_as, class_status, close_reason
+      from rollcall_store_presence(${JSON.stringify(told)}::text::json)`;
+    return rows.map((row) => ({
+      id: row.connection,
+      as: row.stored_as,
+      classStatus: row.class_status,
+      closeReason: row.close_reason,
+    }));
   } catch (error) {
     throw databaseUnavailable(error) ?? error;
   }

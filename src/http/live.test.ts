@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { delivery, sign } from '../livekit/test-webhook.ts';
 import { at, type Json, START_MS, startTestApp, type TestApp, token } from './test-app.ts';
@@ -225,6 +226,32 @@ describe('the end', () => {
     expect(person((await after.next())?.data, one.student).connected).toBe(true);
     after.stop();
   });
+});
+
+test('a watcher that does not read is cut off, and harms nobody', async () => {
+  const one = await scheduleWhiteboard(app, { subject: 'x'.repeat(200) });
+  const { hostname, port } = new URL(app.url);
+  const deaf = connect({ host: hostname, port: Number(port) });
+  deaf.pause();
+  deaf.write(
+    `GET /api/classes/${one.id}/live HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${await token()}\r\n\r\n`,
+  );
+  const watcher = await watch(one);
+  await watcher.next();
+  await say(one, 'connect', one.student);
+  await watcher.next();
+  await app.call('POST', `/api/classes/${one.id}/cancel`, { body: { reason: 'The teacher is ill.' } });
+  await watcher.next();
+  expect((await watcher.next())?.event).toBe('settled');
+  // After its end, for whoever has not read it.
+  const marked = { body: { tutor_attendance_status: 'excused' } };
+  await app.call('PUT', `/api/tutor/sessions/${one.id}/attendance`, marked);
+  await app.owner`update classes set subject = 'other' where id = ${one.id}`;
+  const later = await scheduleWhiteboard(app);
+  const other = await watch(later);
+  expect((await other.next())?.event).toBe('snapshot');
+  other.stop();
+  deaf.destroy();
 });
 
 test('a broken listener is noticed by nobody who watches: it listens again, and looks at everything', async () => {

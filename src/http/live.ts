@@ -29,7 +29,10 @@ const LOOK_EVERY_MS = 250;
 const COMMENT_EVERY_MS = 15_000;
 /** A watcher that does not read is cut off, and comes back for a snapshot. */
 const MOST_UNREAD_BYTES = 1024 * 1024;
+const READ_WITHIN_MS = 5_000;
 const MOST_WATCHERS = 2_000;
+/** A roll that cannot be read is tried again ever more rarely. */
+const MOST_PATIENCE_MS = 5_000;
 const COME_BACK_MS = 2_000;
 const SETTLED: ReadonlySet<string> = new Set(['completed', 'incomplete', 'cancelled']);
 
@@ -76,6 +79,7 @@ export function createLive({ db, now, log }: Pick<Deps, 'db' | 'now' | 'log'>): 
   /** One look after the other, so that nobody is told what is older than what they know. */
   const lookWhileDue = async (watched: Watched): Promise<void> => {
     const { ready, waiting } = watched;
+    let pauseMs = LOOK_EVERY_MS;
     while (watched.due && ready.size + waiting.size > 0) {
       watched.due = false;
       const newcomers = [...waiting];
@@ -86,15 +90,18 @@ export function createLive({ db, now, log }: Pick<Deps, 'db' | 'now' | 'log'>): 
           if (waiting.delete(res)) welcome(watched, res, newcomer.lastEventId, roll);
           newcomer.begun.resolve();
         }
+        pauseMs = LOOK_EVERY_MS;
       } catch (error) {
         for (const [res, { begun }] of newcomers) {
           remove(watched, res);
           begun.reject(error);
         }
         watched.due = true;
-        log.warn({ failure: loggable(error) }, 'the roll could not be read; trying again');
+        if (pauseMs === LOOK_EVERY_MS)
+          log.warn({ failure: loggable(error) }, 'the roll cannot be read; trying again');
+        pauseMs = Math.min(MOST_PATIENCE_MS, pauseMs * 2);
       }
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
     watched.looking = false;
   };
@@ -114,7 +121,7 @@ export function createLive({ db, now, log }: Pick<Deps, 'db' | 'now' | 'log'>): 
       send(res, 'change', roll, change);
       for (const alert of alerts) send(res, 'alert', roll, { class_id: roll.class_id, at: roll.at, alert });
     }
-    if (SETTLED.has(roll.status)) for (const res of watched.ready) finish(res, roll);
+    if (SETTLED.has(roll.status)) for (const res of watched.ready) finish(watched, res, roll);
   };
 
   const welcome = (
@@ -130,9 +137,16 @@ export function createLive({ db, now, log }: Pick<Deps, 'db' | 'now' | 'log'>): 
       return;
     }
     watched.ready.add(res);
-    res.writeHead(200, HEADERS).write(`retry: ${COME_BACK_MS}\n\n`);
+    res.writeHead(200, HEADERS);
+    write(res, `retry: ${COME_BACK_MS}\n\n`);
     if (!seen) send(res, 'snapshot', roll, roll);
-    if (SETTLED.has(roll.status)) finish(res, roll);
+    if (SETTLED.has(roll.status)) finish(watched, res, roll);
+  };
+
+  const finish = (watched: Watched, res: ServerResponse, roll: LiveRoll): void => {
+    send(res, 'settled', roll, { class_id: roll.class_id, at: roll.at, status: roll.status });
+    remove(watched, res);
+    end(res);
   };
 
   const remove = (watched: Watched, res: ServerResponse): void => {
@@ -156,12 +170,14 @@ export function createLive({ db, now, log }: Pick<Deps, 'db' | 'now' | 'log'>): 
   };
 
   const comments = setInterval(() => {
-    for (const { ready } of classes.values()) for (const res of ready) res.write(': alive\n\n');
+    for (const { ready } of classes.values()) for (const res of ready) write(res, ': alive\n\n');
   }, COMMENT_EVERY_MS);
   comments.unref();
 
   return {
     async watch(ref, res, lastEventId) {
+      if (res.destroyed) return;
+      if (stopping.signal.aborted) throw tryAgain('the server is stopping', 1);
       if (watching >= MOST_WATCHERS) throw tryAgain('too many watch classes on this server', 5);
       listen();
       const key = keyOf(ref);
@@ -170,6 +186,8 @@ export function createLive({ db, now, log }: Pick<Deps, 'db' | 'now' | 'log'>): 
       const begun = Promise.withResolvers<void>();
       watched.waiting.set(res, { lastEventId, begun });
       watching++;
+      // A connection that breaks says so with `close` too.
+      res.on('error', () => {});
       res.once('close', () => {
         remove(watched, res);
         begun.resolve();
@@ -180,7 +198,11 @@ export function createLive({ db, now, log }: Pick<Deps, 'db' | 'now' | 'log'>): 
     async stop() {
       stopping.abort();
       clearInterval(comments);
-      for (const { ready } of classes.values()) for (const res of ready) res.end();
+      for (const { ready, waiting } of classes.values()) {
+        for (const res of ready) end(res);
+        for (const { begun } of waiting.values()) begun.reject(tryAgain('the server is stopping', 1));
+        waiting.clear();
+      }
       await listening;
     },
   };
@@ -204,13 +226,20 @@ const HEADERS = {
   'X-Accel-Buffering': 'no',
 };
 
-function send(res: ServerResponse, event: string, roll: LiveRoll, data: unknown): void {
-  res.write(`id: ${revisionOf(roll)}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+const send = (res: ServerResponse, event: string, roll: LiveRoll, data: unknown): void =>
+  write(res, `id: ${revisionOf(roll)}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+
+/** To whoever is still there, and reads. */
+function write(res: ServerResponse, text: string): void {
+  if (res.writableEnded || res.destroyed) return;
+  res.write(text);
   if (res.writableLength > MOST_UNREAD_BYTES) res.destroy();
 }
 
-function finish(res: ServerResponse, roll: LiveRoll): void {
-  send(res, 'settled', roll, { class_id: roll.class_id, at: roll.at, status: roll.status });
+/** What is not read by then is not read any more. */
+function end(res: ServerResponse): void {
+  const cut = setTimeout(() => res.destroy(), READ_WITHIN_MS);
+  res.once('close', () => clearTimeout(cut));
   res.end();
 }
 

@@ -3,6 +3,7 @@ import { calculateClass, readCalculation } from '../db/calculations.ts';
 import { viewClass } from '../db/classes.ts';
 import type { ClassRef, Tx } from '../db/client.ts';
 import { appendMarks, type ClassMarks, type NewMark, readMarks } from '../db/marks.ts';
+import { announceAttendance } from '../db/outgoing-attendance.ts';
 import type { ClassRow } from '../db/plans.ts';
 import { readSuggestions } from '../db/suggestions.ts';
 import { type Decided, explicitDecisions, mustBeOver, suggestedDecisions } from './decisions.ts';
@@ -76,10 +77,16 @@ async function withReplaced(
 
 /** Whom somebody marked is not unknown any more, which may settle the class, and a withdrawal the other way round. */
 async function takeNotice(tx: Tx, deps: Deps, row: ClassRow): Promise<Pick<Change, 'afterCommit'>> {
-  // The first calculation is its workflow's, after the grace.
-  if (row.policyVersion === null) return {};
   const ref = { tenantId: row.tenantId, classId: row.id };
-  const { missing } = await calculateClass(tx, ref);
+  // The first calculation is its workflow's, after the grace.
+  if (row.policyVersion === null) {
+    await announceAttendance(tx, ref);
+    return {};
+  }
+  const before = await readCalculation(tx, ref);
+  const { missing, version } = await calculateClass(tx, ref);
+  // A new version is announced as such, and the marks with it.
+  if (version === before?.version) await announceAttendance(tx, ref);
   // Its workflow waits for what is no longer missing, and may wait for hours.
   const settles = row.status === 'reconciling' && missing.length === 0;
   return settles ? { afterCommit: await deps.evidenceBell.prepare(tx, ref) } : {};

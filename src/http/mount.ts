@@ -63,7 +63,11 @@ function allowed({ roles }: Route): RequestHandler {
   };
 }
 
-const NAMED_BY_ID: Record<string, string> = { identities: 'identity', people: 'person' };
+const NAMED_BY_ID: Record<string, string> = {
+  identities: 'identity',
+  people: 'person',
+  webhooks: 'webhook endpoint',
+};
 
 /** An id that cannot be one names nothing, like an id that is not there. */
 function identified({ path, tag }: Route): RequestHandler {
@@ -108,6 +112,9 @@ function worked(route: Route, deps: Deps): RequestHandler {
     };
     if (route.method !== 'get') raw.idempotency = idempotencyOf(req.headers['idempotency-key'], caller, req);
     if (route.open) {
+      // A stream has no end to ask for the head of.
+      if (req.method === 'HEAD')
+        throw new Problem('method-not-allowed', 'this path takes GET', { headers: { Allow: 'GET' } });
       await route.open(deps, raw, { res, lastEventId: req.get('last-event-id') });
       return;
     }

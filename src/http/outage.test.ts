@@ -15,6 +15,7 @@ const TIMES = {
   ROLLCALL_POLL_SECONDS: 180,
   ROLLCALL_VERIFY_SECONDS: 120,
   ROLLCALL_GRACE_SECONDS: 300,
+  ROLLCALL_WEBHOOKS_TO_PRIVATE_NETWORKS: false,
 };
 
 const stops: (() => Promise<unknown>)[] = [];
@@ -36,6 +37,7 @@ function serve(db: ReturnType<typeof openDatabase>, config: HttpConfig): Promise
     start: async () => 'started' as const,
     ring: async () => true,
     fetchNow: async () => ({ ok: true, present: 0, participants: 0, conferences: 0 }),
+    startDelivery: async () => 'started' as const,
     isReachable: async () => true,
     close: async () => {},
   };

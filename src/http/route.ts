@@ -25,6 +25,7 @@ export type HttpConfig = AuthConfig &
     | 'ROLLCALL_POLL_SECONDS'
     | 'ROLLCALL_VERIFY_SECONDS'
     | 'ROLLCALL_GRACE_SECONDS'
+    | 'ROLLCALL_WEBHOOKS_TO_PRIVATE_NETWORKS'
   >;
 
 /** What the server works with. */

@@ -18,6 +18,7 @@ import { sourceRoutes } from './sources.ts';
 import { suggestionRoute } from './suggestion.ts';
 import { syncRoutes } from './sync.ts';
 import { tenantRoutes } from './tenant.ts';
+import { webhookRoutes } from './webhooks.ts';
 import { whiteboardRoutes } from './whiteboard.ts';
 
 /** Every call that needs a token; a new resource is a file of its own and one line here. */
@@ -42,4 +43,5 @@ export const ROUTES: readonly Route[] = [
   ...syncRoutes,
   ...whiteboardRoutes,
   liveRoute,
+  ...webhookRoutes,
 ];

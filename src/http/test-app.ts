@@ -12,7 +12,7 @@ import { createMetrics, type Metrics } from '../metrics.ts';
 import type { ClassWorkflows, FetchNowResult } from '../temporal/class-workflows.ts';
 import type { Presence } from '../whiteboard/presence.ts';
 import { createApp } from './app.ts';
-import type { WhiteboardSockets } from './whiteboard-socket.ts';
+import { isWebSocket, type WhiteboardSockets } from './whiteboard-socket.ts';
 
 export const SECRET = 'a-secret-of-more-than-thirty-two-characters';
 export const MINUTE_MS = 60_000;
@@ -77,9 +77,11 @@ export async function token(
 
 export async function startTestApp({
   livekit = null,
+  webhooksToPrivateNetworks = false,
   beside,
 }: {
   livekit?: LiveKitSettings | null;
+  webhooksToPrivateNetworks?: boolean;
   /** Another server on the same database, by the same clock. */
   beside?: TestApp;
 } = {}): Promise<TestApp> {
@@ -98,13 +100,14 @@ export async function startTestApp({
       ROLLCALL_POLL_SECONDS: 180,
       ROLLCALL_VERIFY_SECONDS: 120,
       ROLLCALL_GRACE_SECONDS: 300,
+      ROLLCALL_WEBHOOKS_TO_PRIVATE_NETWORKS: webhooksToPrivateNetworks,
     },
     now: () => clock.nowMs,
     log: pino({ level: 'trace' }, { write: (line) => logged.push(line) }),
     metrics,
     livekit,
   });
-  const server = createServer(app.listener);
+  const server = createServer({ shouldUpgradeCallback: isWebSocket }, app.listener);
   server.on('upgrade', (req, socket, head) => void app.sockets.upgrade(req, socket, head));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -142,7 +145,7 @@ export async function startTestApp({
       return row?.n ?? -1;
     },
     async stop() {
-      await app.live.stop();
+      await Promise.all([app.live.stop(), app.sockets.stop()]);
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
       await owner.end();
@@ -160,6 +163,7 @@ function takingNotes(): TestTemporal {
     start: ({ tenantId, classId }) => note(`start ${tenantId}/${classId}`, 'started' as const),
     ring: ({ tenantId, classId }, bell) => note(`${bell} ${tenantId}/${classId}`, temporal.running),
     fetchNow: ({ tenantId, classId }) => note(`fetch ${tenantId}/${classId}`, temporal.found),
+    startDelivery: (tenantId, id) => note(`deliver ${tenantId}/${id}`, 'started' as const),
     isReachable: async () => temporal.trouble === 'none',
     close: async () => {},
   };

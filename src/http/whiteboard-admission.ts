@@ -1,7 +1,8 @@
+import { SILENCE_MS } from '../attendance/whiteboard-silence.ts';
 import { phaseOf } from '../db/class-phase.ts';
 import { viewClass } from '../db/classes.ts';
 import type { ClassRef, Tx } from '../db/client.ts';
-import { countOpenConnections, type WhosConnection } from '../db/whiteboard-connections.ts';
+import { countOtherConnections, type WhosConnection } from '../db/whiteboard-connections.ts';
 import type { Caller } from './authentication.ts';
 import { iso } from './fields.ts';
 import { notFound, Problem } from './problem.ts';
@@ -46,7 +47,7 @@ export async function mustBeOpen(tx: Tx, whose: WhosConnection, nowMs: number): 
     default:
       phase satisfies never;
   }
-  if ((await countOpenConnections(tx, whose.ref, whose.personId)) >= MOST_CONNECTIONS) {
+  if ((await countOtherConnections(tx, whose, nowMs - SILENCE_MS)) >= MOST_CONNECTIONS) {
     throw new Problem(
       'too-many-requests',
       `a person may have ${MOST_CONNECTIONS} open connections in a class; close one first`,

@@ -1,4 +1,5 @@
 /** Real sockets on a real server and database; only the clock is turned. */
+import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   at,
@@ -171,6 +172,82 @@ describe('a socket', () => {
     expect(await client.closed).toEqual({ code: 1000, reason: 'class_over' });
     expect(await record(one, one.student)).toMatchObject({ present_seconds: 10, flags: [] });
   });
+});
+
+test('a client that goes on sending is sent away all the same when its class is over', async () => {
+  const one = await scheduleWhiteboard(app);
+  second(40 * 60 - 10);
+  const client = await come(one, one.student);
+  await app.owner`update classes set status = 'ended' where id = ${one.id}`;
+  let open = true;
+  void client.closed.then(() => {
+    open = false;
+  });
+  for (let s = 40 * 60; open && s < 41 * 60; s += 5) {
+    second(s);
+    client.socket.send('{"type":"heartbeat"}', () => {});
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await app.presence.tick();
+  }
+  expect(await client.closed).toEqual({ code: 1000, reason: 'class_over' });
+  expect(await storedConnections(app, one.id)).toHaveLength(1);
+});
+
+test('what is said after goodbye opens nothing', async () => {
+  const one = await scheduleWhiteboard(app);
+  second(0);
+  const client = await come(one, one.student);
+  client.say({ type: 'disconnect' });
+  client.say({ type: 'heartbeat' });
+  expect(await client.closed).toEqual({ code: 1000, reason: 'disconnected' });
+  await app.presence.tick();
+  expect(await storedConnections(app, one.id)).toMatchObject([{ close_reason: 'disconnected' }]);
+});
+
+test('whoever was taken for lost while their server could not store goes on, with all of their time', async () => {
+  const one = await scheduleWhiteboard(app);
+  const other = await startTestApp({ beside: app });
+  second(0);
+  const client = await come(one, one.student);
+  for (let s = 15; s <= 75; s += 15) {
+    second(s);
+    client.say({ type: 'anything' });
+    client.socket.ping();
+    await new Promise((resolve) => client.socket.once('pong', resolve));
+    // From here on it stores nothing more.
+    if (s === 15) await app.presence.tick();
+  }
+  await other.presence.tick();
+  expect(await storedConnections(app, one.id)).toMatchObject([{ close_reason: 'lost' }]);
+  await app.presence.tick();
+  await app.presence.tick();
+  expect(client.socket.readyState).toBe(client.socket.OPEN);
+  second(90);
+  client.socket.terminate();
+  await ends(one, 2);
+  expect(await record(one, one.student)).toMatchObject({ present_seconds: 90, interruptions: 0 });
+  await other.stop();
+});
+
+test('whoever is refused holds no connection, and what is no WebSocket is answered as HTTP', async () => {
+  const { hostname, port } = new URL(app.url);
+  const answered = async (request: string): Promise<string> => {
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    socket.write(request);
+    let text = '';
+    for await (const chunk of socket) text += String(chunk);
+    socket.destroy();
+    return text;
+  };
+  const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n';
+  const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+  const path = `/ws/whiteboard/${crypto.randomUUID()}`;
+  expect(await answered(`GET ${path} HTTP/1.1\r\nHost: x\r\n${upgrade}${key}\r\n`)).toContain(
+    '401 Unauthorized',
+  );
+  expect(await answered(`GET ${path} HTTP/1.1\r\nHost: x\r\n${upgrade}\r\n`)).toContain('400 Bad Request');
+  const h2c = 'Connection: Upgrade, close\r\nUpgrade: h2c\r\n';
+  expect(await answered(`GET /healthz HTTP/1.1\r\nHost: x\r\n${h2c}\r\n`)).toContain('200 OK');
 });
 
 describe('several sockets', () => {

@@ -8,6 +8,7 @@
  */
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { SILENCE_MS } from '../attendance/whiteboard-silence.ts';
 import { inTenant } from '../db/client.ts';
@@ -22,7 +23,7 @@ import { authenticator } from './authentication.ts';
 import { problemOf } from './error-handler.ts';
 import { iso } from './fields.ts';
 import { parse } from './parse.ts';
-import { notFound, Problem, problemBody, problemStatus } from './problem.ts';
+import { notFound, Problem, problemBody, problemStatus, tryAgain } from './problem.ts';
 import type { Deps } from './route.ts';
 import { AT_WHITEBOARD, connectionStatus, socketQuery } from './whiteboard.ts';
 import { mustBeOpen, whoseConnection } from './whiteboard-admission.ts';
@@ -36,6 +37,9 @@ const MOST_BYTES = 4_096;
 const MOST_MESSAGES_A_SECOND = 100;
 const LOOK_EVERY_MS = 1_000;
 const GOODBYE_MS = 1_000;
+const HANDSHAKE_MS = 15_000;
+/** Whoever asks and does not read is cut off. */
+const MOST_UNREAD_BYTES = 1024 * 1024;
 
 /** RFC 6455 §7.4.1, and 1012 of IANA's registry. */
 const CLOSE_CODES: Record<CloseReason, number> = {
@@ -50,8 +54,8 @@ export interface WhiteboardSockets {
   upgrade(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
   /** Pings, and gives up who is silent. Call it again and again. */
   look(): void;
-  /** Resolves when nobody is connected any more; who does not say goodbye in a second is cut off. */
-  emptied(): Promise<void>;
+  /** Lets nobody in any more, and cuts off who has not said goodbye a second later. */
+  stop(): Promise<void>;
 }
 
 interface Seat extends Peer {
@@ -66,7 +70,9 @@ export function createWhiteboardSockets(deps: Deps): WhiteboardSockets {
   const authenticate = authenticator(deps.config);
   const admit = tenantAdmission(db);
   const seats = new Set<Seat>();
-  const empty = Promise.withResolvers<void>();
+  /** Every one that an upgrade has handed over: the HTTP server knows them no more. */
+  const sockets = new Set<Duplex>();
+  let stopping = false;
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -100,7 +106,10 @@ export function createWhiteboardSockets(deps: Deps): WhiteboardSockets {
   };
 
   const seat = (ws: WebSocket, whose: WhosConnection, opened: Parameters<typeof presence.keep>[1]): void => {
-    const say = (message: Record<string, unknown>): void => ws.send(JSON.stringify(message), () => {});
+    const say = (message: Record<string, unknown>): void => {
+      if (ws.bufferedAmount > MOST_UNREAD_BYTES) ws.terminate();
+      else ws.send(JSON.stringify(message), () => {});
+    };
     let how: 'lost' | 'disconnected' = 'disconnected';
     // Spread from the start: who comes together is not pinged together for ever.
     const own: Seat = {
@@ -150,7 +159,6 @@ export function createWhiteboardSockets(deps: Deps): WhiteboardSockets {
     ws.on('close', () => {
       seats.delete(own);
       presence.detach(kept, own, how);
-      if (seats.size === 0) empty.resolve();
     });
     // What is too large or no frame at all: ws closes with the code that says so.
     ws.on('error', (error) => log.debug({ failure: loggable(error) }, 'a whiteboard socket failed'));
@@ -159,23 +167,39 @@ export function createWhiteboardSockets(deps: Deps): WhiteboardSockets {
         () => {},
         (error: unknown) => say({ type: 'error', message: problemOf(error).message }),
       );
-    const status = () =>
-      told(
+    let looking = false;
+    /** One at a time: it reads the whole class. */
+    const status = async (): Promise<void> => {
+      if (looking) return;
+      looking = true;
+      await told(
         inTenant(db, whose.ref.tenantId, (tx) => connectionStatus(tx, whose.ref, deps)).then((found) =>
           say({ type: 'status', ...found }),
         ),
       );
+      looking = false;
+    };
     const leave = () => told(presence.disconnect(kept));
     connected();
   };
 
   return {
     async upgrade(req, socket, head) {
+      sockets.add(socket);
       socket.on('error', () => socket.destroy());
+      socket.once('close', () => sockets.delete(socket));
+      // No timeout of the HTTP server holds for it any more.
+      const tooLong = setTimeout(() => socket.destroy(), HANDSHAKE_MS);
+      socket.once('close', () => clearTimeout(tooLong));
       try {
+        mustBeWebSocket(req);
         const { whose, opened } = await enter(req);
+        if (stopping) throw tryAgain('the server is stopping', 1);
         if (socket.destroyed) return;
-        server.handleUpgrade(req, socket, head, (ws) => seat(ws, whose, opened));
+        server.handleUpgrade(req, socket, head, (ws) => {
+          clearTimeout(tooLong);
+          seat(ws, whose, opened);
+        });
       } catch (error) {
         const problem = problemOf(error);
         if (problem.code === 'internal-error')
@@ -190,15 +214,16 @@ export function createWhiteboardSockets(deps: Deps): WhiteboardSockets {
         else if (nowMs - one.pingedMs >= HEARTBEAT_MS) one.ping();
       }
     },
-    async emptied() {
-      const timer = setTimeout(() => {
-        for (const one of seats) one.cut('disconnected');
-      }, GOODBYE_MS);
-      if (seats.size > 0) await empty.promise;
-      clearTimeout(timer);
+    async stop() {
+      stopping = true;
+      for (let waitedMs = 0; sockets.size > 0 && waitedMs < GOODBYE_MS; waitedMs += 50) await sleep(50);
+      for (const socket of sockets) socket.destroy();
     },
   };
 }
+
+export const isWebSocket = ({ headers }: IncomingMessage): boolean =>
+  headers.upgrade?.toLowerCase() === 'websocket';
 
 /** Looks every second until it is stopped. */
 export function keepLooking(sockets: WhiteboardSockets): { stop(): void } {
@@ -234,8 +259,19 @@ function rateOf(most: number, now: () => number): () => boolean {
   };
 }
 
+/** Before anything is done: what cannot become a socket leaves no connection. */
+function mustBeWebSocket({ method, headers }: IncomingMessage): void {
+  const key = headers['sec-websocket-key'] ?? '';
+  const version = headers['sec-websocket-version'];
+  if (method !== 'GET' || !/^[+/0-9A-Za-z]{22}==$/.test(key) || (version !== '13' && version !== '8')) {
+    throw new Problem('broken-request', 'this is no handshake of a WebSocket (RFC 6455)');
+  }
+}
+
 function refuse(socket: Duplex, problem: Problem): void {
   if (socket.destroyed) return;
+  // Whoever does not close its own side would hold the connection for ever.
+  socket.once('finish', () => socket.destroy());
   const status = problemStatus(problem.code);
   const body = JSON.stringify(problemBody(problem));
   const headers = {

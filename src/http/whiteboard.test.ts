@@ -203,6 +203,34 @@ describe('a connection', () => {
   });
 });
 
+test('heartbeats that reach four servers by turns are those of one connection', async () => {
+  const one = await scheduleWhiteboard(app);
+  const others = await Promise.all([1, 2, 3].map(() => startTestApp({ beside: app })));
+  const servers = [app, ...others];
+  try {
+    for (let s = 0; s <= 300; s += 15) {
+      app.clock.nowMs = START_MS + s * 1_000;
+      const server = servers[(s / 15) % servers.length];
+      const beaten = await server?.call('POST', `/api/whiteboard/sessions/${one.id}/heartbeat`, {
+        token: await tokenOf(one.student),
+      });
+      expect(beaten?.status).toBe(202);
+      for (const each of servers) await each.presence.tick();
+    }
+    app.clock.nowMs = START_MS + 301_000;
+    await say(one, 'disconnect', one.student);
+    expect(await storedConnections(app, one.id)).toHaveLength(1);
+    expect(await record(one, one.student)).toMatchObject({
+      present_seconds: 301,
+      bridged_seconds: 0,
+      active_seconds: 301,
+      flags: [],
+    });
+  } finally {
+    for (const other of others) await other.stop();
+  }
+});
+
 describe('heartbeats', () => {
   test('are gathered, and stored with the next statement', async () => {
     const one = await scheduleWhiteboard(app);
@@ -345,6 +373,7 @@ describe('who may, and when', () => {
     for (let n = 0; n < 20; n++)
       expect((await say(one, 'connect', one.student, `tab-${n}`)).status).toBe(200);
     expect((await say(one, 'connect', one.student, 'tab-20')).status).toBe(429);
+    expect((await say(one, 'connect', one.student, 'tab-7')).status).toBe(200);
     expect((await say(one, 'connect', one.other)).status).toBe(200);
   });
 });

@@ -1,4 +1,4 @@
-/** What the server may ask of Temporal: start the workflow of a class, ring it, fetch now. */
+/** What the server may ask of Temporal: start the workflow of a class, ring it, fetch now; start a delivery. */
 import {
   Client,
   Connection,
@@ -11,6 +11,7 @@ import { CLASS, PHASE, START, TENANT } from '../../workflows/attribute-keys.ts';
 import { MAIN_QUEUE } from '../../workflows/queues.ts';
 import type { Provider } from '../attendance/facts.ts';
 import type { ClassRef } from '../db/client.ts';
+import type { DeliveryRef } from '../db/webhook-deliveries.ts';
 
 export type { FetchNowResult };
 
@@ -21,11 +22,15 @@ export interface ClassWorkflows {
   ring(ref: ClassRef, bell: 'plan' | 'evidence'): Promise<boolean>;
   /** Fetches the participants of a class at once, through the queue of its provider. */
   fetchNow(ref: ClassRef, provider: Provider): Promise<FetchNowResult>;
+  /** Starts the workflow that hands a message over, unless it ran before. Throws when Temporal cannot be reached. */
+  startDelivery(tenantId: string, deliveryId: string): Promise<'started' | 'already_started'>;
   isReachable(): Promise<boolean>;
   close(): Promise<void>;
 }
 
 export const classWorkflowId = ({ tenantId, classId }: ClassRef): string => `class/${tenantId}/${classId}`;
+const deliveryWorkflowId = ({ tenantId, deliveryId }: DeliveryRef): string =>
+  `webhook/${tenantId}/${deliveryId}`;
 const fetchWorkflowId = ({ tenantId, classId }: ClassRef): string => `fetch/${tenantId}/${classId}`;
 
 /** Nobody who calls the API waits longer for Temporal; what was not done then, the sweeper does. */
@@ -93,6 +98,27 @@ export function createClassWorkflows(options: ConnectionOptions & { namespace: s
         Date.now() + FETCH_PATIENCE_MS,
         (): Promise<FetchNowResult> => handle.result(),
       );
+    },
+
+    async startDelivery(tenantId, deliveryId) {
+      const ref: DeliveryRef = { tenantId, deliveryId };
+      try {
+        await soon(() =>
+          client.workflow.start('deliverWebhook', {
+            workflowId: deliveryWorkflowId(ref),
+            taskQueue: MAIN_QUEUE,
+            args: [ref],
+            // It may have ended before it was noted as started; a replay is another delivery.
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            typedSearchAttributes: [{ key: TENANT, value: tenantId }],
+            staticSummary: `Message to an endpoint of ${tenantId}`,
+          }),
+        );
+        return 'started';
+      } catch (error) {
+        if (error instanceof WorkflowExecutionAlreadyStartedError) return 'already_started';
+        throw error;
+      }
     },
 
     async isReachable() {

@@ -4,8 +4,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type ClassRef, inTenant } from '../db/client.ts';
 import { classes } from '../db/schema.ts';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
+import { deliveryRows, storeDelivery, storeEndpoint } from '../outgoing/test-receiver.ts';
 import type { ClassWorkflows } from './class-workflows.ts';
-import { ringLate, sweep } from './sweeper.ts';
+import { ringLate, startDeliveries, sweep } from './sweeper.ts';
 import { classRow, storeClass } from './test-class.ts';
 
 const START = Date.parse('2030-01-07T09:00:00.000Z');
@@ -35,6 +36,12 @@ const workflows: ClassWorkflows = {
     return true;
   },
   fetchNow: () => Promise.reject(new Error('not here')),
+  async startDelivery(tenantId, deliveryId) {
+    if (running === null) throw new Error('Temporal is away');
+    if (deliveryId === cursed) throw new Error('refused');
+    calls.push(`deliver ${tenantId}/${deliveryId}`);
+    return 'started';
+  },
   isReachable: async () => true,
   close: async () => {},
 };
@@ -217,5 +224,46 @@ describe('evidence for which nobody rang', () => {
     await ringForLate();
     cursed = null;
     expect(calls).toEqual([`evidence ${good.classId}`]);
+  });
+});
+
+describe('a message to another system', () => {
+  const deliver = () => startDeliveries({ db: database.db, workflows, log: pino({ level: 'silent' }) });
+  const store = async (tenantId = 'school') => {
+    const ref = await settledIn(tenantId);
+    const endpoint = await storeEndpoint(database.db, { tenantId, url: 'https://receiver.example/' });
+    return await storeDelivery(database.db, ref, endpoint);
+  };
+  const startedAt = async (id: string, tenantId?: string) =>
+    (await deliveryRows(database.db, tenantId)).find((row) => row.id === id)?.startedAt;
+
+  test('is begun to be delivered, in whatever school, once', async () => {
+    const one = await store();
+    const other = await store('academy');
+    expect(await deliver()).toBe(2);
+    expect(calls).toEqual([`deliver school/${one.id}`, `deliver academy/${other.id}`]);
+    expect(await startedAt(one.id)).toBeInstanceOf(Date);
+    expect(await startedAt(other.id, 'academy')).toBeInstanceOf(Date);
+    expect(await deliver()).toBe(0);
+  });
+
+  test('waits while Temporal is away', async () => {
+    const one = await store();
+    running = null;
+    await expect(deliver()).rejects.toThrow('Temporal is away');
+    expect(await startedAt(one.id)).toBeNull();
+    running = new Set();
+    expect(await deliver()).toBe(1);
+    expect(calls).toEqual([`deliver school/${one.id}`]);
+  });
+
+  test('that cannot be begun does not keep the others waiting', async () => {
+    const bad = await store();
+    const good = await store();
+    cursed = bad.id;
+    await deliver();
+    cursed = null;
+    expect(calls).toEqual([`deliver school/${good.id}`]);
+    expect(await deliver()).toBe(1);
   });
 });

@@ -1,7 +1,7 @@
 /**
  * Finds the classes that Temporal does not know of, or was not told about: it was away when they were scheduled or
- * moved, or lost its own data; and the settled ones that got evidence afterwards. Both are idempotent, so several
- * servers may sweep at once.
+ * moved, or lost its own data; the settled ones that got evidence afterwards; and messages to other systems that nobody has
+ * begun to deliver. All of it is idempotent, so several servers may sweep at once.
  */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
@@ -10,6 +10,7 @@ import { type ClassRef, type Database, inTenant } from '../db/client.ts';
 import { readClass } from '../db/plans.ts';
 import { takeRing } from '../db/rings.ts';
 import { classes } from '../db/schema.ts';
+import { noteDeliveryStarted } from '../db/webhook-deliveries.ts';
 import { loggable } from '../loggable.ts';
 import type { ClassWorkflows } from './class-workflows.ts';
 
@@ -38,7 +39,7 @@ export function startSweeper(deps: SweeperDeps): { stop(): Promise<void> } {
   const running = (async () => {
     while (!stopping.signal.aborted) {
       // Apart: a Temporal that is away keeps nobody from calculating.
-      for (const work of [sweep, ringLate, calculateLate]) {
+      for (const work of [sweep, ringLate, calculateLate, startDeliveries]) {
         await work(deps).catch((error: unknown) =>
           deps.log.warn({ failure: loggable(error) }, 'the sweep failed'),
         );
@@ -70,7 +71,7 @@ export async function sweep({ db, workflows, log }: SweeperDeps): Promise<number
   const neglected = await db.orm.execute<Found>(
     sql`select tenant_id, class_id from rollcall_neglected_classes(${SILENCE}::interval, ${AT_ONCE})`,
   );
-  await helpEach(neglected, log, async (ref) => {
+  await helpEach(neglected.map(refOf), log, async (ref) => {
     const done = await bringUp({ db, workflows }, ref);
     log.info({ ...ref, done }, 'the sweeper looked after a class');
   });
@@ -85,7 +86,7 @@ export async function ringLate({ db, workflows, log }: SweeperDeps): Promise<num
   const unrung = await db.orm.execute<Found>(
     sql`select tenant_id, class_id from rollcall_unrung_classes(${AT_ONCE})`,
   );
-  await helpEach(unrung, log, async (ref) => {
+  await helpEach(unrung.map(refOf), log, async (ref) => {
     const waitMs = await inTenant(db, ref.tenantId, (tx) => takeRing(tx, ref, Date.now()));
     // Where this fails the evidence is still pending, and rings in the next minute.
     if (waitMs === 0) await workflows.ring(ref, 'evidence');
@@ -93,20 +94,23 @@ export async function ringLate({ db, workflows, log }: SweeperDeps): Promise<num
   return unrung.length;
 }
 
-/** One class that cannot be helped must not keep the others waiting; when none can, Temporal or the database is away. */
-async function helpEach(
-  found: readonly Found[],
+const refOf = ({ tenant_id: tenantId, class_id: classId }: Found): ClassRef => ({ tenantId, classId });
+
+/** One that cannot be helped must not keep the others waiting; when none can, Temporal or the database is away. */
+async function helpEach<T extends object>(
+  found: readonly T[],
   log: Logger,
-  help: (ref: ClassRef) => Promise<void>,
+  help: (one: T) => Promise<void>,
 ): Promise<void> {
   let inARow = 0;
-  for (const { tenant_id: tenantId, class_id: classId } of found) {
+  for (const one of found) {
     try {
-      await help({ tenantId, classId });
+      await help(one);
       inARow = 0;
     } catch (error) {
       if (++inARow === FAILURES_IN_A_ROW || found.length === 1) throw error;
-      log.warn({ failure: loggable(error), tenantId, classId }, 'the sweeper could not help a class');
+      const about: object = one;
+      log.warn({ failure: loggable(error), ...about }, 'the sweeper could not help');
     }
   }
 }
@@ -125,6 +129,19 @@ export async function calculateLate({ db, log }: Omit<SweeperDeps, 'workflows'>)
     }
   }
   return late.length;
+}
+
+/** Starts what announces changes to other systems. Returns how many deliveries were found. */
+export async function startDeliveries({ db, workflows, log }: SweeperDeps): Promise<number> {
+  const unstarted = await db.orm.execute<{ tenant_id: string; id: string }>(
+    sql`select tenant_id, id from rollcall_unstarted_deliveries(${AT_ONCE})`,
+  );
+  const refs = unstarted.map(({ tenant_id: tenantId, id: deliveryId }) => ({ tenantId, deliveryId }));
+  await helpEach(refs, log, async (ref) => {
+    await workflows.startDelivery(ref.tenantId, ref.deliveryId);
+    await inTenant(db, ref.tenantId, (tx) => noteDeliveryStarted(tx, ref));
+  });
+  return unstarted.length;
 }
 
 async function bringUp({ db, workflows }: Omit<SweeperDeps, 'log'>, ref: ClassRef): Promise<string> {

@@ -9,6 +9,7 @@ import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
 import { plainReport } from '../local/progress.ts';
 import { findTestServer } from '../local/test-server.ts';
 import { createMeetAdapter } from '../meet/adapter.ts';
+import { createWebhookSender } from '../outgoing/send-webhook.ts';
 import { type MeetSimulator, startMeetSimulator } from '../simulators/meet-server.ts';
 import { createTestLiveKit, type TestLiveKit } from './test-livekit.ts';
 import { attributesToAdd } from './test-namespace.ts';
@@ -63,6 +64,7 @@ export async function startTestTime(): Promise<TestTime> {
       now: () => nowMs,
     }),
     livekit,
+    sendWebhook: createWebhookSender({ toPrivateNetworks: true }),
     retry: { firstMs: 600_000, forMs: 604_800_000 },
     now: () => nowMs,
     log: pino({ level: 'silent' }),

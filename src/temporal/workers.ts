@@ -2,7 +2,13 @@ import { resolve } from 'node:path';
 import { DefaultLogger, type NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { Activities } from '../../activities/index.ts';
-import { LIVEKIT_QUEUE, MAIN_QUEUE, MEET_QUEUE, MEET_SPACES_QUEUE } from '../../workflows/queues.ts';
+import {
+  LIVEKIT_QUEUE,
+  MAIN_QUEUE,
+  MEET_QUEUE,
+  MEET_SPACES_QUEUE,
+  WEBHOOK_QUEUE,
+} from '../../workflows/queues.ts';
 
 const WORKFLOWS = resolve(import.meta.dirname, '../../workflows/index.ts');
 
@@ -12,6 +18,8 @@ const MEET_FETCHES_PER_SECOND = 10;
 const MEET_SPACES_PER_SECOND = 100 / 60;
 /** The adapter lets eight call at a time and sends away who waits too long: as many again are at the database meanwhile. */
 const LIVEKIT_AT_ONCE = 16;
+/** Each may hang for 15 s, and costs a socket meanwhile. */
+const WEBHOOKS_AT_ONCE = 50;
 
 /** Sends what Temporal's own machinery has to say to our log. Once in a process, before the first connection. */
 export function logRuntimeTo(log: Logger): void {
@@ -59,6 +67,11 @@ export async function createWorkers(options: {
       ...common,
       taskQueue: LIVEKIT_QUEUE,
       maxConcurrentActivityTaskExecutions: LIVEKIT_AT_ONCE,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: WEBHOOK_QUEUE,
+      maxConcurrentActivityTaskExecutions: WEBHOOKS_AT_ONCE,
     }),
   ]);
 }

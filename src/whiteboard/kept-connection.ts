@@ -21,6 +21,8 @@ export interface Kept {
   spans: Span[];
   /** There is something to store. */
   changed: boolean;
+  /** The first sign of life that is not stored. */
+  unstoredFromMs: number | null;
   /** False: its row has to be made yet. */
   made: boolean;
   /** `its_peers`: its sockets are gone; another server may have some of it. */

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { SILENCE_MS } from '../attendance/whiteboard-silence.ts';
-import { type Database, inTenant, type Tx } from '../db/client.ts';
+import { type Database, databaseUnavailable, inTenant, type Tx } from '../db/client.ts';
 import type { CloseReason } from '../db/schema.ts';
 import {
   type KeptConnection,
@@ -65,6 +65,8 @@ export function createPresence({ db, now, log, metrics }: PresenceDeps): Presenc
   const current = new Map<string, Kept>();
   let turn: Promise<void> = Promise.resolve();
   let gathering = false;
+  /** When signs of life could not be stored last. */
+  let failedMs: number | null = null;
 
   const add = (whose: WhosConnection, opened: OpenConnection, made: boolean): Kept => {
     const kept: Kept = {
@@ -75,6 +77,7 @@ export function createPresence({ db, now, log, metrics }: PresenceDeps): Presenc
       peers: new Set(),
       spans: [],
       changed: !made,
+      unstoredFromMs: made ? null : opened.connectedMs,
       made,
       closed: null,
       ended: null,
@@ -107,18 +110,21 @@ export function createPresence({ db, now, log, metrics }: PresenceDeps): Presenc
   const store = (which: (kept: Kept) => boolean): Promise<void> => {
     turn = turn.then(async () => {
       const due = [...all].filter((kept) => kept.made && which(kept));
-      for (let at = 0; at < due.length; at += MOST_AT_ONCE) await storeNow(due.slice(at, at + MOST_AT_ONCE));
+      for (let at = 0; at < due.length; at += MOST_AT_ONCE) await storeAll(due.slice(at, at + MOST_AT_ONCE));
     });
     return turn;
   };
 
-  const storeNow = async (due: Kept[]): Promise<void> => {
+  /** A row that cannot be stored fails alone: they are halved until it stands by itself. */
+  const storeAll = async (due: Kept[]): Promise<void> => {
     const told = due.map((kept) => {
-      const { whose, id, seenMs, closed, spans } = kept;
+      const { whose, id, seenMs, closed, spans, unstoredFromMs } = kept;
       kept.spans = [];
       kept.changed = false;
+      kept.unstoredFromMs = null;
       const of = closed?.byWhom === 'its_peers' ? { ofInstance: instance } : {};
-      return { kept, spans, row: { tenantId: whose.ref.tenantId, id, seenMs, spans, closed, ...of } };
+      const row = { tenantId: whose.ref.tenantId, id, seenMs, spans, closed, ...of };
+      return { kept, spans, unstoredFromMs, row };
     });
     try {
       const rows = await storePresence(
@@ -126,11 +132,21 @@ export function createPresence({ db, now, log, metrics }: PresenceDeps): Presenc
         told.map(({ row }) => row),
       );
       const answers = new Map(rows.map((row) => [row.id, row]));
-      for (const { kept, spans } of told) stored(kept, spans, answers.get(kept.id));
+      for (const one of told) stored(one, answers.get(one.kept.id));
     } catch (error) {
-      for (const { kept, spans } of told) {
+      for (const { kept, spans, unstoredFromMs } of told) {
         kept.spans = [...spans, ...kept.spans];
         kept.changed = true;
+        kept.unstoredFromMs = unstoredFromMs ?? kept.unstoredFromMs;
+      }
+      if (due.length > 1 && databaseUnavailable(error) === null) {
+        const middle = due.length >> 1;
+        await storeAll(due.slice(0, middle));
+        await storeAll(due.slice(middle));
+        return;
+      }
+      failedMs = now();
+      for (const { kept } of told) {
         kept.ended?.reject(error);
         kept.ended = null;
       }
@@ -138,24 +154,26 @@ export function createPresence({ db, now, log, metrics }: PresenceDeps): Presenc
     }
   };
 
-  const stored = (kept: Kept, spans: Span[], answer: KeptConnection | undefined): void => {
+  const stored = (
+    { kept, spans, unstoredFromMs }: { kept: Kept; spans: Span[]; unstoredFromMs: number | null },
+    answer: KeptConnection | undefined,
+  ): void => {
     if (answer?.as === 'kept') {
-      // Its sockets are gone, but another server has some of it.
+      // Another server has some of it, or has heard of it since.
       if (kept.closed !== null) forget(kept);
       else if (answer.classStatus !== 'scheduled' && answer.classStatus !== 'open') classIsOver(kept);
       return;
     }
     forget(kept);
-    if (kept.closed === null) {
-      // Closed elsewhere: heartbeats since then are a connection of their own. Or taken up again while it was closed.
-      const [first] = spans;
-      if (first !== undefined || (answer?.as === 'closed' && kept.peers.size > 0)) {
-        const next = again(kept, first?.fromMs ?? kept.seenMs);
-        next.seenMs = kept.seenMs;
-        next.spans = spans;
-      }
+    // Taken for lost while its signs waited here, or taken up again while it was closed: it goes on as another.
+    const mistaken = answer?.closeReason === 'lost' || answer?.as === 'closed';
+    const fromMs = unstoredFromMs ?? kept.unstoredFromMs;
+    if (kept.closed === null && mistaken && (fromMs !== null || kept.peers.size > 0)) {
+      const next = again(kept, fromMs ?? kept.seenMs);
+      next.seenMs = kept.seenMs;
+      next.spans = [...spans, ...kept.spans];
     }
-    for (const peer of kept.peers) peer.end(kept.closed?.reason ?? 'disconnected');
+    for (const peer of kept.peers) peer.end(kept.closed?.reason ?? answer?.closeReason ?? 'disconnected');
   };
 
   /** Whoever stayed to the end proves it with one more sign. */
@@ -166,24 +184,45 @@ export function createPresence({ db, now, log, metrics }: PresenceDeps): Presenc
       for (const peer of kept.peers) peer.ping();
     } else if (kept.seenMs > kept.classOverMs || nowMs - kept.classOverMs >= LAST_SIGN_MS) {
       close(kept, 'class_over');
+      storeLeaves();
     }
     kept.changed = true;
   };
 
   /** Rows that begin with a sign of life, and not with a call that made them. */
   const makeMissing = async (): Promise<void> => {
-    for (const kept of all) {
-      if (kept.made) continue;
+    for (const kept of [...all].filter(({ made }) => !made)) {
       const { whose, id, connectedMs } = kept;
-      const opened = await inTenant(db, whose.ref.tenantId, (tx) =>
-        openConnection(tx, whose, { instance, atMs: connectedMs, aliveMs: connectedMs - SILENCE_MS, id }),
-      );
-      kept.id = opened.id;
-      kept.made = true;
+      try {
+        const opened = await inTenant(db, whose.ref.tenantId, (tx) =>
+          openConnection(tx, whose, { instance, atMs: connectedMs, aliveMs: connectedMs - SILENCE_MS, id }),
+        );
+        kept.made = true;
+        become(kept, opened.id);
+      } catch (error) {
+        log.warn({ failure: loggable(error) }, 'a connection that began again could not be stored yet');
+        if (databaseUnavailable(error) !== null) return;
+        // Its row may have been made and closed, and only the answer have been lost.
+        kept.id = randomUUID();
+      }
+    }
+  };
+
+  /** What this server knew of that row under another name is the same connection. */
+  const become = (kept: Kept, id: string): void => {
+    kept.id = id;
+    for (const other of all) {
+      if (other === kept || other.id !== id) continue;
+      kept.spans = [...other.spans, ...kept.spans];
+      kept.seenMs = Math.max(kept.seenMs, other.seenMs);
+      for (const peer of other.peers) kept.peers.add(peer);
+      forget(other);
     }
   };
 
   const closeLost = async (): Promise<void> => {
+    // Whatever waits here, or at another server that could not store either, is not lost.
+    if (failedMs !== null && now() - failedMs < CLOSED_BY_OTHERS_MS) return;
     const lost = await lostConnections(db, {
       silentSinceMs: now() - CLOSED_BY_OTHERS_MS,
       most: MOST_AT_ONCE,
@@ -224,7 +263,10 @@ export function createPresence({ db, now, log, metrics }: PresenceDeps): Presenc
     },
     keep(whose, opened, peer) {
       let kept = current.get(keyOf(whose));
+      if (kept?.made === false) become(kept, opened.id);
       if (kept?.id === opened.id) {
+        kept.made = true;
+        kept.seenMs = Math.max(kept.seenMs, opened.lastSeenMs);
         // Whoever comes back before the leave was stored has not left.
         if (kept.closed?.byWhom === 'its_peers') kept.closed = null;
       } else kept = undefined;
@@ -234,17 +276,20 @@ export function createPresence({ db, now, log, metrics }: PresenceDeps): Presenc
     },
     find(whose) {
       const kept = current.get(keyOf(whose));
-      return kept === undefined || kept.closed !== null ? null : kept;
+      // After such a silence another server may know more.
+      return kept === undefined || kept.closed !== null || now() - kept.seenMs > SILENCE_MS ? null : kept;
     },
     sign(given, kind) {
       const atMs = now();
       let kept = goingOn(given);
+      if (kept.closed !== null && kept.closed.reason !== 'lost') return;
       if (kept.closed !== null || atMs - kept.seenMs > SILENCE_MS) {
         close(kept, 'lost');
         kept = again(kept, atMs);
       }
       kept.seenMs = Math.max(kept.seenMs, atMs);
       kept.changed = true;
+      kept.unstoredFromMs ??= atMs;
       if (kind === 'life') return;
       const last = kept.spans.at(-1);
       if (last && atMs - last.untilMs <= HEARTBEAT_LASTS_MS) last.untilMs = Math.max(last.untilMs, atMs);
@@ -273,9 +318,8 @@ export function createPresence({ db, now, log, metrics }: PresenceDeps): Presenc
         // Whoever uses the HTTP calls finds another server, and the connection goes on there.
         if (kept.peers.size > 0) close(kept, 'server_shutdown', nowMs, 'its_peers');
       }
-      await tick().catch((error: unknown) =>
-        log.warn({ failure: loggable(error) }, 'the last signs of life were not all stored'),
-      );
+      await makeMissing();
+      await store(({ changed, closed }) => changed || closed !== null);
       for (const kept of all) for (const peer of kept.peers) peer.end('server_shutdown');
     },
   };

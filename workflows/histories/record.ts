@@ -17,6 +17,7 @@ import { classWorkflowId } from '../../src/temporal/class-workflows.ts';
 import { LIVEKIT_STORIES } from './livekit-stories.ts';
 import { type Stage, TENANT } from './stage.ts';
 import { STORIES } from './stories.ts';
+import { WEBHOOK_STORIES } from './webhook-stories.ts';
 
 const TIMES = {
   ROLLCALL_OPEN_LEAD_SECONDS: '1',
@@ -25,11 +26,20 @@ const TIMES = {
   ROLLCALL_GRACE_SECONDS: '3',
   ROLLCALL_RETRY_SECONDS: '2',
   ROLLCALL_RETRY_FOR_SECONDS: '9',
+  ROLLCALL_WEBHOOKS_TO_PRIVATE_NETWORKS: 'true',
   GOOGLE_SERVICE_ACCOUNT_KEY: '',
   LOG_LEVEL: 'warn',
 };
 
-const all = Object.entries({ ...STORIES, ...LIVEKIT_STORIES });
+/** Each lives through its story and answers the id of the workflow. */
+const ofClasses = Object.entries({ ...STORIES, ...LIVEKIT_STORIES }).map(
+  ([story, live]) =>
+    [
+      story,
+      async (stage: Stage) => classWorkflowId({ tenantId: TENANT, classId: await live(stage) }),
+    ] as const,
+);
+const all = [...ofClasses, ...Object.entries(WEBHOOK_STORIES)];
 const named = process.argv.slice(2);
 const stories = all.filter(([story]) => named.length === 0 || named.includes(story));
 if (stories.length < named.length)
@@ -63,9 +73,8 @@ try {
   await rm(dataDir, { recursive: true, force: true });
 }
 
-/** Writes the history of every run of one class: `completed.1-await-start.json`, `completed.2-live.json`, … */
-async function save(client: Client, story: string, classId: string): Promise<number> {
-  const workflowId = classWorkflowId({ tenantId: TENANT, classId });
+/** Writes the history of every run: `completed.1-await-start.json`, `completed.2-live.json`, … */
+async function save(client: Client, story: string, workflowId: string): Promise<number> {
   const latest = client.workflow.getHandle(workflowId);
   await latest.result();
   const started = (await latest.fetchHistory()).events?.[0]?.workflowExecutionStartedEventAttributes;
@@ -75,7 +84,7 @@ async function save(client: Client, story: string, classId: string): Promise<num
     const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
     const first = history.events?.[0]?.workflowExecutionStartedEventAttributes;
     const input = Buffer.from(first?.input?.payloads?.[0]?.data ?? []).toString();
-    const { phase } = JSON.parse(input) as { phase: string };
+    const { phase = 'whole' } = JSON.parse(input) as { phase?: string };
     runs++;
     const file = join(import.meta.dirname, `${story}.${runs}-${phase}.json`);
     await writeFile(file, `${JSON.stringify(JSON.parse(historyToJSON(history)))}\n`);
