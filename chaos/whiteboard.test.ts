@@ -6,13 +6,13 @@ import { signToken } from '../src/cli/token.ts';
 import { type Lesson, lessonRequest, recordsOf, untilSettled } from './lesson.ts';
 import { killServer, startTestRollcall, TENANT, type TestRollcall, until } from './test-rollcall.ts';
 
-const SECONDS = 45;
+const SECONDS = 30;
 /** A killed server loses at most what it gathered in so long. */
 const GATHERED_SECONDS = 5;
 
 let rollcall: TestRollcall;
 beforeAll(async () => {
-  rollcall = await startTestRollcall({ ROLLCALL_GRACE_SECONDS: '12' });
+  rollcall = await startTestRollcall({ ROLLCALL_GRACE_SECONDS: '11' });
 });
 afterAll(() => rollcall?.stop());
 
@@ -74,7 +74,7 @@ test('a server that is killed loses nobody: they come back, and have stayed', {
   };
   await sleep(Math.max(0, lesson.startMs - 3_000 - Date.now()));
   const [teacher, pupil] = await Promise.all([attend(lesson, lesson.teacher), attend(lesson, student)]);
-  await sleep(Math.max(0, lesson.startMs + 15_000 - Date.now()));
+  await sleep(Math.max(0, lesson.startMs + 10_000 - Date.now()));
   await killServer(rollcall);
   await until('both back', async () => teacher.opened() > 1 && pupil.opened() > 1);
   await until('the end of the class', async () => {
@@ -82,7 +82,7 @@ test('a server that is killed loses nobody: they come back, and have stayed', {
     return found.status !== 'active' && found.status !== 'open';
   });
   // They stay a moment longer, as people do, and are sent away.
-  await sleep(8_000);
+  await sleep(7_000);
   teacher.leave();
   pupil.leave();
   expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
