@@ -22,7 +22,7 @@ const SHORTEST_WAIT_MS = 1_000;
  * under the same id. Throws what has Temporal try again; not, when the receiver is gone for good.
  */
 export async function deliverWebhook(
-  { db, sendWebhook, now }: ActivityDeps,
+  { db, sendWebhook, now }: Pick<ActivityDeps, 'db' | 'sendWebhook' | 'now'>,
   tenantId: string,
   deliveryId: string,
 ): Promise<Exclude<DeliveryStatus, 'pending'>> {

@@ -142,7 +142,7 @@ test('a message is delivered from the change to the receiver, and its delivery i
     db: app.db,
     now: Date.now,
     sendWebhook: createWebhookSender({ toPrivateNetworks: true }),
-  } as unknown as Parameters<typeof deliverWebhook>[0];
+  };
   expect(await deliverWebhook(deps, 'school', items[0].id)).toBe('delivered');
   expect(receiver.received.at(-1)?.headers['webhook-id']).toBe(items[0].message_id);
   expect(secret).toMatch(/^whsec_/);
