@@ -18,7 +18,7 @@ import { startTestRollcall, type TestRollcall, until } from './test-rollcall.ts'
 
 const STRANGER = 'stranger@school.example';
 /** Enough to plant a fault before the class opens. */
-const STARTS_IN = 8;
+const STARTS_IN = 12;
 
 let rollcall: TestRollcall;
 beforeAll(async () => {

@@ -48,8 +48,9 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 </project>
 `;
 
+// It lives for a minute: what Java's second compiler and parallel collector would win they never earn back.
 const SCRIPT = `#!/bin/sh
-exec java -cp "$(dirname "$0")/lib/*" io.temporal.testserver.TestServer "$@"
+exec java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$(dirname "$0")/lib/*" io.temporal.testserver.TestServer "$@"
 `;
 
 function maven(env: NodeJS.ProcessEnv): ProgramSource {
