@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { cacheDir } from './src/local/cache-dir.ts';
 
 // Some two hundred processes are started, and half of what each does is to compile the same modules.
@@ -18,9 +18,13 @@ const EARLY = [
   'src/local/postgres',
   'chaos/meet-refuses',
   'chaos/whiteboard',
+  'workflows/seven-days',
   'chaos/',
   'workflows/',
   'src/local/',
+  'src/ingest/store-deliveries',
+  'src/http/livekit-webhook',
+  'src/attendance/laws',
 ];
 
 /** The same order on every machine and in every run, whatever an earlier one noted. */
