@@ -3,6 +3,7 @@ import express, { type Express } from 'express';
 import helmet from 'helmet';
 import { createMetrics } from '../metrics.ts';
 import { createPresence, type Presence } from '../whiteboard/presence.ts';
+import { createCallerLimit } from './caller-limit.ts';
 import { mountDocs } from './docs.ts';
 import { errorHandler, unknownPath } from './error-handler.ts';
 import { createEvidenceBell } from './evidence-bell.ts';
@@ -17,7 +18,9 @@ import type { Deps } from './route.ts';
 import { ROUTES } from './routes.ts';
 import { createWhiteboardSockets, type WhiteboardSockets } from './whiteboard-socket.ts';
 
-type AppDeps = Omit<Deps, 'metrics' | 'evidenceBell' | 'presence' | 'live'> & Partial<Pick<Deps, 'metrics'>>;
+type Made = 'evidenceBell' | 'presence' | 'live';
+type Usual = 'metrics' | 'callerLimit';
+type AppDeps = Omit<Deps, Made | Usual> & Partial<Pick<Deps, Usual>>;
 
 export interface App {
   listener: RequestListener;
@@ -31,7 +34,11 @@ export interface App {
 
 /** The HTTP interface (product §8), ready to be put on a server. Starts nothing and owns none of its dependencies. */
 export function createApp(given: AppDeps): App {
-  const outside = { ...given, metrics: given.metrics ?? createMetrics() };
+  const outside = {
+    ...given,
+    metrics: given.metrics ?? createMetrics(),
+    callerLimit: given.callerLimit ?? createCallerLimit(),
+  };
   const presence = createPresence(outside);
   const live = createLive(outside);
   const deps: Deps = { ...outside, evidenceBell: createEvidenceBell(outside), presence, live };

@@ -4,20 +4,18 @@ import express, { type Application, type RequestHandler, type Response } from 'e
 import { isUuid } from '../uuid.ts';
 import { tenantAdmission } from './admission.ts';
 import { authenticator, type Caller } from './authentication.ts';
-import { callerLimit } from './caller-limit.ts';
 import { brokenBody, invalid, notFound, Problem } from './problem.ts';
 import type { Deps, RawCall, Route } from './route.ts';
 
 /** Puts the routes on the server: who is it, may they, how often, which id, which body, and then the work. */
 export function mountRoutes(app: Application, routes: readonly Route[], deps: Deps): void {
   const identify = identification(deps);
-  const limit = callerLimit();
   for (const route of routes) {
     const steps = [
       named(route),
       identify,
       allowed(route),
-      limit,
+      deps.callerLimit.handler,
       identified(route),
       ...body(route),
       worked(route, deps),

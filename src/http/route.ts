@@ -13,6 +13,7 @@ import type { Metrics } from '../metrics.ts';
 import type { ClassWorkflows } from '../temporal/class-workflows.ts';
 import type { Presence } from '../whiteboard/presence.ts';
 import type { AuthConfig, Caller, Role } from './authentication.ts';
+import type { CallerLimit } from './caller-limit.ts';
 import type { EvidenceBell } from './evidence-bell.ts';
 import { answerOnce, answerOnceOutside } from './idempotent.ts';
 import type { Live } from './live.ts';
@@ -41,6 +42,7 @@ export interface Deps {
   evidenceBell: EvidenceBell;
   presence: Presence;
   live: Live;
+  callerLimit: CallerLimit;
 }
 
 export interface RawCall {

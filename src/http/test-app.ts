@@ -12,6 +12,7 @@ import { createMetrics, type Metrics } from '../metrics.ts';
 import type { ClassWorkflows, FetchNowResult } from '../temporal/class-workflows.ts';
 import type { Presence } from '../whiteboard/presence.ts';
 import { createApp } from './app.ts';
+import { createCallerLimit } from './caller-limit.ts';
 import { isWebSocket, type WhiteboardSockets } from './whiteboard-socket.ts';
 
 export const SECRET = 'a-secret-of-more-than-thirty-two-characters';
@@ -79,11 +80,13 @@ export async function startTestApp({
   livekit = null,
   webhooksToPrivateNetworks = false,
   beside,
+  callsPerMinute,
 }: {
   livekit?: LiveKitSettings | null;
   webhooksToPrivateNetworks?: boolean;
   /** Another server on the same database, by the same clock. */
   beside?: TestApp;
+  callsPerMinute?: number;
 } = {}): Promise<TestApp> {
   const { db, ownerUrl, drop } = beside ? beside.shared : await createTestDatabase();
   const owner = postgres(ownerUrl, { max: 1, onnotice: () => {} });
@@ -106,6 +109,7 @@ export async function startTestApp({
     log: pino({ level: 'trace' }, { write: (line) => logged.push(line) }),
     metrics,
     livekit,
+    ...(callsPerMinute !== undefined && { callerLimit: createCallerLimit(callsPerMinute) }),
   });
   const server = createServer({ shouldUpgradeCallback: isWebSocket }, app.listener);
   server.on('upgrade', (req, socket, head) => void app.sockets.upgrade(req, socket, head));

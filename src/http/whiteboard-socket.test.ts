@@ -363,6 +363,56 @@ test('a server that stops says goodbye, and who comes back within the bridging t
   });
 });
 
+test('calls and sockets of one caller are counted together', async () => {
+  const small = await startTestApp({ beside: app, callsPerMinute: 3 });
+  const one = await scheduleWhiteboard(app);
+  second(0);
+  for (let n = 0; n < 2; n++) {
+    const path = `/api/whiteboard/sessions/${one.id}/heartbeat`;
+    await small.call('POST', path, { token: await tokenOf(one.student) });
+  }
+  const third = await come(one, one.student, { url: small.url });
+  const { status, problem } = await refusal(come(one, one.student, { url: small.url }));
+  expect([status, problem.detail]).toEqual([429, 'this caller may send 3 requests a minute']);
+  const called = await small.call('GET', `/api/whiteboard/sessions/${one.id}/connection-status`, {
+    token: await tokenOf(one.student),
+  });
+  expect(called.status).toBe(429);
+  expect(Number(called.headers.get('retry-after'))).toBeGreaterThan(0);
+  const other = await come(one, one.other, { url: small.url });
+  for (const { socket } of [third, other]) socket.terminate();
+  await small.stop();
+});
+
+test('whoever goes in the middle of the handshake leaves no open connection', async () => {
+  const one = await scheduleWhiteboard(app);
+  second(0);
+  const { hostname, port } = new URL(app.url);
+  const bearer = await tokenOf(one.student);
+  for (let n = 0; n < 10; n++) {
+    const socket = connect(Number(port), hostname);
+    const lines = [
+      `GET /ws/whiteboard/${one.id}?connection_id=tab-${n} HTTP/1.1`,
+      'Host: x',
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      `Authorization: Bearer ${bearer}`,
+    ];
+    socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+    // Sooner and later, until it is in the middle.
+    setTimeout(() => socket.destroy(), n * 2);
+  }
+  // Where the server heard of it at all.
+  await expect.poll(() => storedConnections(app, one.id)).not.toEqual([]);
+  await expect
+    .poll(async () => (await storedConnections(app, one.id)).filter((row) => row.closed_at === null), {
+      timeout: 10_000,
+    })
+    .toEqual([]);
+});
+
 test('HTTP and a socket are the same connection', async () => {
   const one = await scheduleWhiteboard(app);
   second(0);

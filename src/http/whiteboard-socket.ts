@@ -65,8 +65,11 @@ interface Seat extends Peer {
   cut(how: 'lost' | 'disconnected'): void;
 }
 
+/** In the place of a client that went before it was let in. */
+const NOBODY: Peer = { ping() {}, end() {} };
+
 export function createWhiteboardSockets(deps: Deps): WhiteboardSockets {
-  const { db, now, presence, log } = deps;
+  const { db, now, presence, log, callerLimit } = deps;
   const authenticate = authenticator(deps.config);
   const admit = tenantAdmission(db);
   const seats = new Set<Seat>();
@@ -90,6 +93,7 @@ export function createWhiteboardSockets(deps: Deps): WhiteboardSockets {
     const { token, connection_id: name } = parse(socketQuery, Object.fromEntries(url.searchParams));
     const caller = await authenticate(authorizationOf(req, token));
     await admit(caller);
+    await callerLimit.count(caller);
     if (!AT_WHITEBOARD.some((role) => role === caller.role)) {
       throw new Problem(
         'not-allowed',
@@ -194,12 +198,17 @@ export function createWhiteboardSockets(deps: Deps): WhiteboardSockets {
       try {
         mustBeWebSocket(req);
         const { whose, opened } = await enter(req);
+        let seated = false;
+        if (!stopping) {
+          // At once, or not at all where the client has gone meanwhile.
+          server.handleUpgrade(req, socket, head, (ws) => {
+            clearTimeout(tooLong);
+            seat(ws, whose, opened);
+            seated = true;
+          });
+        }
+        if (!seated) presence.detach(presence.keep(whose, opened, NOBODY), NOBODY, 'disconnected');
         if (stopping) throw tryAgain('the server is stopping', 1);
-        if (socket.destroyed) return;
-        server.handleUpgrade(req, socket, head, (ws) => {
-          clearTimeout(tooLong);
-          seat(ws, whose, opened);
-        });
       } catch (error) {
         const problem = problemOf(error);
         if (problem.code === 'internal-error')
