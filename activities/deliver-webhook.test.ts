@@ -1,3 +1,5 @@
+import type { ServerResponse } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { ApplicationFailure } from '@temporalio/activity';
 import { eq } from 'drizzle-orm';
 import { Webhook } from 'standardwebhooks';
@@ -118,21 +120,84 @@ test('a message that was delivered is not sent again, however often its activity
   expect(receiver.received).toHaveLength(1);
 });
 
-test.each<[string, Record<string, string>, number | undefined]>([
+test.each<[string, Record<string, string>, number]>([
   ['in seconds', { 'retry-after': '120' }, 120_000],
   [
     'as a date',
     { 'retry-after': new Date(Math.floor(NOW_MS / 1_000) * 1_000 + HOUR_MS).toUTCString() },
     HOUR_MS,
   ],
-  ['of no time', { 'retry-after': '0' }, 1_000],
+  ['of no time, not at all', { 'retry-after': '0' }, 5_000],
   ['of a week, for as long as between two attempts', { 'retry-after': '604800' }, 4 * HOUR_MS],
-  ['in no known form, not at all', { 'retry-after': 'soon' }, undefined],
+  ['in no known form, not at all', { 'retry-after': 'soon' }, 5_000],
 ])('a Retry-After is waited for: %s', async (_form, headers, waitMs) => {
   receiver.answers = [status(503, headers)];
   const { nextRetryDelay } = await failed();
-  if (waitMs === undefined) expect(nextRetryDelay).toBeUndefined();
-  else expect(Math.abs(Number(nextRetryDelay) - waitMs)).toBeLessThan(1_000);
+  expect(Math.abs(Number(nextRetryDelay) - waitMs)).toBeLessThan(1_000);
+});
+
+test('a receiver that always asks for no patience is asked ever more rarely', async () => {
+  receiver.answers = [status(503, { 'retry-after': '1' })];
+  const waits: unknown[] = [];
+  for (let n = 0; n < 4; n++) waits.push((await failed()).nextRetryDelay);
+  expect(waits).toEqual([5_000, 10_000, 20_000, 40_000]);
+});
+
+test('three days after the message the next attempt is not made', async () => {
+  receiver.answers = [status(500)];
+  activities.clock.nowMs = NOW_MS + 72 * HOUR_MS;
+  expect(await failed()).toMatchObject({ nonRetryable: true });
+});
+
+test('an answer that would be another protocol is an answer like any other', async () => {
+  const server = createTcpServer((socket) =>
+    socket.once('data', () => socket.write('HTTP/1.1 101 Sure\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n')),
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const odd = await storeEndpoint(activities.db, { url: `http://127.0.0.1:${port}/` });
+  delivery = await storeDelivery(activities.db, ref, odd);
+  expect((await failed()).message).toBe('the receiver answered 101');
+  server.close();
+});
+
+test('ten messages of a school are on their way at a time; what waits has made no attempt', async () => {
+  const held: ServerResponse[] = [];
+  receiver.answers = [(res) => void held.push(res)];
+  const others = await Promise.all(
+    Array.from({ length: 10 }, () => storeDelivery(activities.db, ref, endpoint)),
+  );
+  const sent = others.map(({ id }) => activities.run(deliverWebhook, ['school', id]));
+  await expect.poll(() => held.length).toBe(10);
+  expect(await failed()).toMatchObject({ type: 'busy' });
+  expect(await stored()).toMatchObject({ attempts: 0, lastError: null });
+  for (const res of held) res.writeHead(200).end();
+  expect(new Set(await Promise.all(sent))).toEqual(new Set(['delivered']));
+  receiver.answers = [status(200)];
+  expect(await deliver()).toBe('delivered');
+});
+
+test('while a secret is exchanged the old one and the new one both verify, then only the new one', async () => {
+  const previousSecret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+  const previousUntil = new Date(NOW_MS + HOUR_MS);
+  endpoint = await storeEndpoint(activities.db, { url: receiver.url, previousSecret, previousUntil });
+  const verifies = (n: number, secret: string): boolean => {
+    const { body, headers } = receiver.received[n] ?? { body: '', headers: {} };
+    try {
+      new Webhook(secret).verify(body, headers as Record<string, string>);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  for (const nowMs of [NOW_MS, NOW_MS + HOUR_MS]) {
+    activities.clock.nowMs = nowMs;
+    delivery = await storeDelivery(activities.db, ref, endpoint);
+    await deliver();
+  }
+  expect(receiver.received).toHaveLength(2);
+  expect([verifies(0, endpoint.secret), verifies(0, previousSecret)]).toEqual([true, true]);
+  expect(receiver.received[1]?.headers['webhook-signature']).not.toContain(' ');
 });
 
 test('410 Gone is not tried again, and disables the endpoint with a notice', async () => {

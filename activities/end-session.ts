@@ -1,4 +1,5 @@
 import { and, eq } from 'drizzle-orm';
+import { settleAndTell } from '../src/alerts/settle-alerts.ts';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
 import { announce } from '../src/db/outgoing.ts';
 import { type ClassPlan, noteDue, planOf, readClass } from '../src/db/plans.ts';
@@ -22,6 +23,7 @@ export async function endSession(
     const over = nowMs >= plan.windowEndMs || (roomsClosed && nowMs >= plan.endMs);
     if (row.status !== 'open' || !over) return plan;
     const endedAt = new Date(nowMs);
+    await settleAndTell(tx, ref, { causes: [] }, nowMs);
     await tx
       .update(classes)
       .set({ status: 'ended', endedAt })

@@ -11,23 +11,27 @@ const FAILING_FOR_MS = (3 * 24 - 4) * 3_600_000;
 
 /** Ends a delivery that failed for good, and disables its endpoint when it took nothing in all that time, or is gone. */
 export async function giveUpDelivery(
-  { db, now }: ActivityDeps,
+  { db, now, log }: ActivityDeps,
   tenantId: string,
   deliveryId: string,
 ): Promise<void> {
   const ref = { tenantId, deliveryId };
-  await inTenant(db, tenantId, async (tx) => {
+  const disabled = await inTenant(db, tenantId, async (tx) => {
     const delivery = await readDelivery(tx, ref);
-    if (delivery?.status !== 'pending') return;
+    if (delivery?.status !== 'pending') return null;
     const at = new Date(now());
     await endFailed(tx, ref, at);
     const { endpoint, lastStatus } = delivery;
-    const since = endpoint.failingSince;
-    if (lastStatus === GONE) {
-      await disableEndpoint(tx, endpoint, 'the receiver answered 410 Gone: it wants no more messages', at);
-    } else if (since !== null && at.getTime() - since.getTime() >= FAILING_FOR_MS) {
-      const reason = `no message could be delivered since ${since.toISOString()}`;
-      await disableEndpoint(tx, endpoint, reason, at);
-    }
+    const reason = whyDisabled(lastStatus, endpoint.failingSince, at);
+    if (reason === null || !(await disableEndpoint(tx, endpoint, reason, at))) return null;
+    return { endpoint: endpoint.id, reason };
   });
+  if (disabled !== null)
+    log.warn({ tenantId, ...disabled }, 'an endpoint is disabled: it is told nothing any more');
+}
+
+function whyDisabled(lastStatus: number | null, since: Date | null, at: Date): string | null {
+  if (lastStatus === GONE) return 'the receiver answered 410 Gone: it wants no more messages';
+  if (since === null || at.getTime() - since.getTime() < FAILING_FOR_MS) return null;
+  return `no message could be delivered since ${since.toISOString()}`;
 }

@@ -10,6 +10,7 @@ export interface Metrics {
   eventsAccepted: Counter;
   eventsRejected: Counter;
   whiteboardConnections: Gauge;
+  liveWatchers: Gauge;
 }
 
 export function createMetrics(): Metrics {
@@ -56,6 +57,11 @@ export function createMetrics(): Metrics {
     whiteboardConnections: new Gauge({
       name: 'rollcall_whiteboard_connections',
       help: 'Connections to whiteboards that this server keeps',
+      registers,
+    }),
+    liveWatchers: new Gauge({
+      name: 'rollcall_live_watchers',
+      help: 'Streams of live rolls that this server keeps',
       registers,
     }),
   };

@@ -36,8 +36,9 @@ beforeEach(async () => {
   time.calls.length = 0;
   receiver = await startReceiver();
   endpoint = await storeEndpoint(time.db, { url: receiver.url });
-  const ref = await storeClass(time.db, { startMs: await time.env.currentTimeMs() });
-  delivery = await storeDelivery(time.db, ref, endpoint);
+  const nowMs = await time.env.currentTimeMs();
+  const ref = await storeClass(time.db, { startMs: nowMs });
+  delivery = await storeDelivery(time.db, ref, endpoint, { createdAt: new Date(nowMs) });
 });
 afterEach(() => receiver.stop());
 
@@ -71,10 +72,24 @@ test('a message that is taken at once needs one attempt', async () => {
   expect(await stored()).toMatchObject({ status: 'delivered', attempts: 1 });
 });
 
-test('a delivery runs once, however often it is started', async () => {
-  await live();
+test('a message is handed over once, however often its delivery is started', async () => {
+  receiver.answers = [status(503), status(200)];
+  await start();
   expect(await workflows.startDelivery('school', delivery.id)).toBe('already_started');
-  expect(receiver.received).toHaveLength(1);
+  expect(await live()).toBe('delivered');
+  expect(await live()).toBe('delivered');
+  expect(receiver.received).toHaveLength(2);
+});
+
+test('a delivery whose workflow somebody ended goes on where it was, with the next start', async () => {
+  receiver.answers = [status(503)];
+  await start();
+  const handle = time.env.client.workflow.getHandle(`webhook/school/${delivery.id}`);
+  await expect.poll(async () => (await stored())?.attempts).toBe(1);
+  await handle.terminate('planted');
+  receiver.answers = [status(200)];
+  expect(await live()).toBe('delivered');
+  expect((await stored())?.attempts).toBe(2);
 });
 
 test('a receiver that never takes anything is tried for three days, ever more slowly, and disabled then', async () => {

@@ -74,6 +74,15 @@ describe('whoever is not there', () => {
     expect(kinds(30, { listedMs: null, heardMs: null })).toEqual([['capture_silent', '']]);
   });
 
+  test('who was missed before the source fell silent is neither missed nor there', () => {
+    const { causes, undecided } = at(20, { listedMs: START + 9 * MINUTE, heardMs: START + 9 * MINUTE });
+    expect(causes.map(({ kind }) => kind)).toEqual(['capture_silent']);
+    expect(undecided).toEqual([
+      { kind: 'teacher_missing', about: 'T' },
+      { kind: 'student_missing', about: 'S' },
+    ]);
+  });
+
   test('is told by name, with the time', () => {
     expect(at(3).causes[0]?.message).toBe('Tigist (teacher) was not there 3 min after the start');
   });
@@ -93,7 +102,7 @@ describe('a source', () => {
 
   test('is silent two checks and a minute after it was last heard', () => {
     const heard = { stays: there, heardMs: START + 10 * MINUTE, listedMs: START + 10 * MINUTE };
-    expect(at(14, heard)).toEqual({ causes: [], nextMs: START + 15 * MINUTE });
+    expect(at(14, heard)).toEqual({ causes: [], undecided: [], nextMs: START + 15 * MINUTE });
     expect(kinds(15, heard)).toEqual([['capture_silent', '']]);
   });
 });

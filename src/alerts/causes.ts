@@ -9,6 +9,9 @@ export interface Cause {
   message: string;
 }
 
+/** What an alert is about. */
+export type Subject = Pick<Cause, 'kind' | 'about'>;
+
 export interface ClassOnView {
   provider: Provider;
   startMs: number;
@@ -40,15 +43,17 @@ const UNMATCHED_MS = 60_000;
 
 /**
  * @param times milliseconds after the start
- * @returns what is cause for alarm at `nowMs`, and when to look again although nothing was heard
+ * @returns what is cause for alarm at `nowMs`; what could be, or be none any more, and nobody can tell while the source is
+ * silent; and when to look again although nothing was heard
  */
 export function causesForAlarm(
   view: ClassOnView,
   times: AlarmTimes,
   nowMs: number,
-): { causes: Cause[]; nextMs: number } {
+): { causes: Cause[]; undecided: Subject[]; nextMs: number } {
   const causes: Cause[] = [];
-  if (nowMs >= view.endMs) return { causes, nextMs: Number.POSITIVE_INFINITY };
+  const undecided: Subject[] = [];
+  if (nowMs >= view.endMs) return { causes, undecided, nextMs: Number.POSITIVE_INFINITY };
   const next: number[] = [view.endMs];
 
   const silentMs = silentFrom(view);
@@ -65,14 +70,19 @@ export function causesForAlarm(
     const there = view.stays.some(
       (stay) => stay.personId === personId && (stay.leaveMs === null || stay.leaveMs > dueMs),
     );
+    if (there) continue;
+    const kind = role === 'teacher' ? 'teacher_missing' : 'student_missing';
     // Meet tells only when it is asked: nobody is missing who was not looked for since, nor when it does not answer.
-    if (there || silent) continue;
+    if (silent) {
+      undecided.push({ kind, about: personId });
+      continue;
+    }
     if (view.provider === 'meet' && (view.listedMs ?? 0) < dueMs) {
       next.push(nowMs + ALARMED_MS);
       continue;
     }
     causes.push({
-      kind: role === 'teacher' ? 'teacher_missing' : 'student_missing',
+      kind,
       about: personId,
       message: `${name} (${role}) was not there ${minutes(dueMs - view.startMs)} after the start`,
     });
@@ -91,7 +101,7 @@ export function causesForAlarm(
   }
   if (causes.length > 0) next.push(nowMs + ALARMED_MS);
   else if (view.unmatched.size > 0) next.push(nowMs + UNMATCHED_MS);
-  return { causes, nextMs: Math.min(...next) };
+  return { causes, undecided, nextMs: Math.min(...next) };
 }
 
 /** From when on a source that should be talking is silent; null: it talks only when people do something. */

@@ -5,23 +5,23 @@
 import { and, eq, ne, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { calculateAttendance } from '../attendance/calculate.ts';
-import { setNextLook, settleAlerts, takeLook } from '../db/alerts.ts';
+import { setNextLook, takeLook } from '../db/alerts.ts';
 import { readClassFacts } from '../db/class-facts.ts';
 import { viewClass } from '../db/classes.ts';
 import { type ClassRef, type Database, inTenant, type Tx } from '../db/client.ts';
-import { announce } from '../db/outgoing.ts';
 import { policyOf } from '../db/policy-in-force.ts';
 import { classIdentities, identities } from '../db/schema.ts';
 import { readTenant } from '../db/tenants.ts';
-import { alertShape } from '../http/class-shape.ts';
 import { loggable } from '../loggable.ts';
 import { type AlarmTimes, type ClassOnView, causesForAlarm } from './causes.ts';
+import { settleAndTell } from './settle-alerts.ts';
 
 const EVERY_MS = 2_000;
 const AT_ONCE = 200;
 /** A server that dies in the middle of its look leaves the class to the others. */
 const TAKEN_MS = 15_000;
 const LATER_MS = 60_000;
+const NO_MORE_MS = 366 * 24 * 3_600_000;
 /** Out of the box; a tenant may set its own. */
 export const ALARM_AFTER_SECONDS = { teacher: 180, student: 600 };
 
@@ -73,12 +73,10 @@ export async function lookForAlarm({ db, now, log }: WatchDeps): Promise<number>
 async function lookAtClass(tx: Tx, ref: ClassRef, nowMs: number): Promise<void> {
   if (!(await takeLook(tx, ref, { nowMs, untilMs: nowMs + TAKEN_MS }))) return;
   const { view, times } = await readView(tx, ref, nowMs);
-  const { causes, nextMs } = causesForAlarm(view, times, nowMs);
-  const { raised, resolved } = await settleAlerts(tx, ref, causes, nowMs);
-  for (const row of raised) await announce(tx, ref, 'alert.raised', { alert: alertShape(row) });
-  for (const row of resolved) await announce(tx, ref, 'alert.resolved', { alert: alertShape(row) });
-  // Past its end a class is looked at no more: its alerts end with it.
-  await setNextLook(tx, ref, Number.isFinite(nextMs) ? nextMs : nowMs + TAKEN_MS);
+  const { nextMs, ...causes } = causesForAlarm(view, times, nowMs);
+  await settleAndTell(tx, ref, causes, nowMs);
+  // Past its end a class is looked at no more, unless it is moved: its alerts end with it.
+  await setNextLook(tx, ref, Math.min(nextMs, nowMs + NO_MORE_MS));
 }
 
 async function readView(

@@ -1,10 +1,15 @@
 /** Alerts of classes: raised when there is cause, resolved when there is none any more. */
 import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm';
-import type { Cause } from '../alerts/causes.ts';
+import type { Cause, Subject } from '../alerts/causes.ts';
 import type { ClassRef, Tx } from './client.ts';
 import { alerts } from './schema.ts';
 
 export type AlertRow = typeof alerts.$inferSelect;
+
+export interface Causes {
+  causes: readonly Cause[];
+  undecided?: readonly Subject[];
+}
 
 /** Those that are not resolved, the first first, by class. */
 export async function readOpenAlerts(
@@ -23,18 +28,18 @@ export async function readOpenAlerts(
   return Map.groupBy(rows, ({ classId }) => classId);
 }
 
-/** Raises what is not raised yet and resolves what is not caused any more. Answers what is new of both. */
+/** Raises what is not raised yet and resolves what is neither caused any more nor undecided. Answers what is new of both. */
 export async function settleAlerts(
   tx: Tx,
   { tenantId, classId }: ClassRef,
-  causes: readonly Cause[],
+  { causes, undecided = [] }: Causes,
   nowMs: number,
 ): Promise<{ raised: AlertRow[]; resolved: AlertRow[] }> {
   const now = new Date(nowMs);
   const open = (await readOpenAlerts(tx, tenantId, [classId])).get(classId) ?? [];
-  const isCause = (row: AlertRow): boolean =>
-    causes.some(({ kind, about }) => kind === row.kind && about === row.about);
-  const over = open.filter((row) => !isCause(row)).map(({ id }) => id);
+  const isOneOf = (row: AlertRow, subjects: readonly Subject[]): boolean =>
+    subjects.some(({ kind, about }) => kind === row.kind && about === row.about);
+  const over = open.filter((row) => !isOneOf(row, causes) && !isOneOf(row, undecided)).map(({ id }) => id);
   const resolved =
     over.length === 0
       ? []
@@ -65,7 +70,7 @@ export async function takeLook(
 ): Promise<boolean> {
   const taken = await tx.execute(sql`
     update classes set alerts_due_at = ${new Date(untilMs).toISOString()}::timestamptz
-    where tenant_id = ${tenantId} and id = ${classId} and status = 'open'
+    where tenant_id = ${tenantId} and id = ${classId} and status in ('open', 'scheduled')
       and coalesce(alerts_due_at, start_at) <= ${new Date(nowMs).toISOString()}::timestamptz
     returning id`);
   return taken.length > 0;

@@ -10,6 +10,7 @@ import { readClassFacts } from './class-facts.ts';
 import type { FoundClass } from './class-phase.ts';
 import type { ClassRef, Tx } from './client.ts';
 import { readMarks } from './marks.ts';
+import { announce } from './outgoing.ts';
 import { announceAttendance } from './outgoing-attendance.ts';
 import { readClass } from './plans.ts';
 import { policyOf } from './policy-in-force.ts';
@@ -37,12 +38,14 @@ export async function calculateLive(tx: Tx, ref: ClassRef, nowMs: number): Promi
 }
 
 /**
- * What the rules say on what is known at `nowMs`, with nothing stored: live before the first calculation, after it as
- * another one would say.
+ * What the rules say on what is known at `nowMs`, with nothing stored: live until the scheduled end; from then on, when it
+ * may be accepted, without the time that nobody has vouched for yet, as a calculation would say.
  */
 export async function calculateNow(tx: Tx, ref: ClassRef, nowMs: number): Promise<ClassAttendance> {
   const found = await readClass(tx, ref);
-  if (found.row.policyVersion === null) return await calculateLive(tx, ref, nowMs);
+  const { policyVersion, cancelledAt, endAt } = found.row;
+  const live = policyVersion === null && (cancelledAt !== null || nowMs < endAt.getTime());
+  if (live) return await calculateLive(tx, ref, nowMs);
   return await judge(tx, found, await policyOf(tx, found.row), { kind: 'settled' });
 }
 
@@ -71,6 +74,7 @@ export async function calculateClass(
   const { standing } = await readMarks(tx, ref);
   const missing = missingWith(result.missing, result.people, standing);
   const settled = row.settledAt !== null && row.cancelledAt === null;
+  const status = missing.length === 0 ? 'completed' : 'incomplete';
   await tx
     .update(classes)
     .set({
@@ -78,9 +82,10 @@ export async function calculateClass(
       isComplete: result.isComplete,
       missing,
       evidencePending: false,
-      ...(settled ? { status: missing.length === 0 ? ('completed' as const) : ('incomplete' as const) } : {}),
+      ...(settled && { status }),
     })
     .where(and(eq(classes.tenantId, ref.tenantId), eq(classes.id, ref.classId)));
+  if (settled && status !== row.status) await announce(tx, ref, 'class.settled', { missing });
   // The figures are those that are there; what is missing also depends on the marks, which are no input of theirs.
   if (latest !== null && latest.inputsHash === inputsHash) return { ...latest, missing };
   const stored: StoredCalculation = {

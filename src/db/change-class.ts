@@ -1,5 +1,6 @@
 /** Rescheduling and cancelling: what is allowed depends on the hour (product §3). */
 import { and, eq, sql } from 'drizzle-orm';
+import { settleAndTell } from '../alerts/settle-alerts.ts';
 import type { Provider } from '../attendance/facts.ts';
 import { type ClassDetails, detailsOf } from './class-details.ts';
 import { type Phase, phaseOf } from './class-phase.ts';
@@ -205,6 +206,7 @@ export async function cancelClass(
   if (row.settledAt !== null || row.status === 'completed' || row.status === 'incomplete') {
     return { kind: 'refused', reason: 'the class is settled; it can no longer be cancelled' };
   }
+  await settleAndTell(tx, ref, { causes: [] }, now());
   const planVersion = row.planVersion + 1;
   await tx
     .update(classes)

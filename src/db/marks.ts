@@ -11,6 +11,8 @@ export type StandingMark = MarkRow & { status: MarkStatus };
 export interface ClassMarks {
   /** Raised by every mark of the class, also by one that withdraws; 0 before the first. */
   version: bigint;
+  /** What was decided last about each, by person id, also that nothing stands. */
+  latest: Map<string, MarkRow>;
   /** By person id. */
   standing: Map<string, StandingMark>;
   /** All of them, the first first. */
@@ -23,12 +25,13 @@ export async function readMarks(tx: Tx, { tenantId, classId }: ClassRef): Promis
     .from(marks)
     .where(and(eq(marks.tenantId, tenantId), eq(marks.classId, classId)))
     .orderBy(asc(marks.id));
+  const latest = new Map(history.map((mark) => [mark.personId, mark]));
   const standing = new Map<string, StandingMark>();
   for (const mark of history) {
     if (mark.status === null) standing.delete(mark.personId);
     else standing.set(mark.personId, { ...mark, status: mark.status });
   }
-  return { version: history.at(-1)?.id ?? 0n, standing, history };
+  return { version: history.at(-1)?.id ?? 0n, latest, standing, history };
 }
 
 /** The marks that stand in these classes: by class id, then by person id. */

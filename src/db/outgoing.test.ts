@@ -94,10 +94,11 @@ describe('who is told', () => {
     expect(await payloads()).toEqual([]);
   });
 
-  test('no disabled endpoint, and it keeps its notice', async () => {
+  test('no disabled endpoint, which keeps its notice; the message is kept for its replay', async () => {
     const disabled = await endpoint({ disabledAt: new Date(START_MS), disabledReason: 'gone' });
     await opened();
-    expect(await payloads()).toEqual([]);
+    expect(await payloads()).toMatchObject([{ type: 'class.opened' }]);
+    expect(await deliveryRows(activities.db, tenantId)).toEqual([]);
     expect(await endpointRow(activities.db, disabled)).toMatchObject({ disabledReason: 'gone' });
   });
 

@@ -1,6 +1,6 @@
 /** What other systems are told, stored with the change that caused it: without the change there is no message, nor the other way. */
 import { randomUUID } from 'node:crypto';
-import { and, eq, isNull, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { ClassRef, Tx } from './client.ts';
 import { readClass } from './plans.ts';
 import { type OutgoingEvent, webhookDeliveries, webhookEndpoints, webhookMessages } from './schema.ts';
@@ -32,23 +32,20 @@ export async function announceIfWanted(
   tell: () => Promise<Record<string, unknown>>,
 ): Promise<void> {
   const wanting = await tx
-    .select({ endpointId: webhookEndpoints.id })
+    .select({ endpointId: webhookEndpoints.id, disabledAt: webhookEndpoints.disabledAt })
     .from(webhookEndpoints)
-    .where(
-      and(
-        eq(webhookEndpoints.tenantId, tenantId),
-        isNull(webhookEndpoints.disabledAt),
-        sql`${webhookEndpoints.events} ? ${event}`,
-      ),
-    );
+    .where(and(eq(webhookEndpoints.tenantId, tenantId), sql`${webhookEndpoints.events} ? ${event}`));
   if (wanting.length === 0) return;
   const data = { ...(await classFields(tx, { tenantId, classId })), ...(await tell()) };
   const messageId = randomUUID();
   const payload = { type: event, timestamp: new Date().toISOString(), data };
   await tx.insert(webhookMessages).values({ tenantId, id: messageId, classId, event, payload });
+  // One that is disabled gets it with a replay, once it is enabled again.
+  const enabled = wanting.filter(({ disabledAt }) => disabledAt === null);
+  if (enabled.length === 0) return;
   await tx
     .insert(webhookDeliveries)
-    .values(wanting.map(({ endpointId }) => ({ tenantId, messageId, endpointId })));
+    .values(enabled.map(({ endpointId }) => ({ tenantId, messageId, endpointId })));
 }
 
 async function classFields(tx: Tx, ref: ClassRef): Promise<Record<string, unknown>> {

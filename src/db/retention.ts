@@ -14,6 +14,7 @@ export interface Retention {
   kept: Record<string, number>;
 }
 
+const MESSAGES_AT_ONCE = 5_000;
 /** Whole tables are counted, which may take longer than anything a server does. */
 const PATIENCE = '10min';
 
@@ -43,6 +44,20 @@ export async function countOlder(
     removable: { idempotency_keys: answers?.rows ?? 0 },
     kept: Object.fromEntries(kept.map(({ name, rows }) => [name, rows])),
   };
+}
+
+/** Removes messages to other systems, the oldest, that the database lets go (drizzle/0006) and nobody still delivers. */
+export async function removeOldMessages(tx: Tx, tenantId: string): Promise<number> {
+  const removed = await tx.execute(sql`
+    with old as (
+      select m.id from webhook_messages m
+      where m.tenant_id = ${tenantId} and m.created_at < now() - interval '30 days'
+        and not exists (select from webhook_deliveries d
+          where d.tenant_id = m.tenant_id and d.message_id = m.id and d.status = 'pending')
+      order by m.created_at limit ${MESSAGES_AT_ONCE}),
+    sent as (delete from webhook_deliveries d using old where d.tenant_id = ${tenantId} and d.message_id = old.id)
+    delete from webhook_messages m using old where m.tenant_id = ${tenantId} and m.id = old.id`);
+  return removed.count;
 }
 
 /** Removes the oldest answers that are older than `beforeMs`, at most so many; answers how many there were. */

@@ -283,11 +283,12 @@ describe('what works with the rights of the owner', () => {
     rollcall_classes_to_look_at: 'rollcall_classes_to_look_at(now(), 10)',
     rollcall_lost_connections: 'rollcall_lost_connections(now(), 10)',
     rollcall_neglected_classes: `rollcall_neglected_classes('15 seconds', 10)`,
+    rollcall_neglected_deliveries: 'rollcall_neglected_deliveries(10)',
     rollcall_room_owners: `rollcall_room_owners(array['x'], array[null], 'x')`,
     rollcall_set_aside_for: `rollcall_set_aside_for('x')`,
+    rollcall_tenants_with_old_messages: 'rollcall_tenants_with_old_messages(10)',
     rollcall_uncalculated_classes: 'rollcall_uncalculated_classes(10)',
     rollcall_unrung_classes: 'rollcall_unrung_classes(10)',
-    rollcall_unstarted_deliveries: 'rollcall_unstarted_deliveries(10)',
   };
   const functions = () =>
     owner`select p.proname, p.proconfig from pg_proc p join pg_namespace n on n.oid = p.pronamespace

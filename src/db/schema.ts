@@ -154,7 +154,7 @@ export const classes = pgTable(
     index('classes_start').on(t.tenantId, t.startAt, t.id),
     index('classes_unsettled').on(t.workflowDueAt).where(sql`${t.settledAt} is null`),
     index('classes_evidence_pending').on(t.settledAt).where(sql`${t.evidencePending}`),
-    index('classes_open').on(t.startAt).where(sql`${t.status} = 'open'`),
+    index('classes_watched').on(t.startAt).where(sql`${t.status} in ('open', 'scheduled')`),
   ],
 );
 
@@ -498,6 +498,9 @@ export const webhookEndpoints = pgTable(
     events: jsonb('events').$type<OutgoingEvent[]>().notNull(),
     /** `whsec_…`; signs every message. */
     secret: text('secret').notNull(),
+    /** Signs beside it until then, so that a receiver may change over in its own time. */
+    previousSecret: text('previous_secret'),
+    previousUntil: instant('previous_until'),
     createdBy: text('created_by').notNull(),
     createdAt: instant('created_at').notNull().defaultNow(),
     /** Since when no delivery has succeeded; null while they do. */
@@ -541,7 +544,7 @@ export const webhookDeliveries = pgTable(
     lastStatus: integer('last_status'),
     lastError: text('last_error'),
     createdAt: instant('created_at').notNull().defaultNow(),
-    /** Its workflow has been started. */
+    /** The last sign of life of its workflow: it has been started, or has made an attempt. */
     startedAt: instant('started_at'),
     endedAt: instant('ended_at'),
   },
@@ -556,7 +559,8 @@ export const webhookDeliveries = pgTable(
       foreignColumns: [webhookEndpoints.tenantId, webhookEndpoints.id],
     }),
     index('webhook_deliveries_endpoint').on(t.tenantId, t.endpointId, t.createdAt),
-    index('webhook_deliveries_unstarted').on(t.createdAt).where(sql`${t.startedAt} is null`),
+    index('webhook_deliveries_message').on(t.tenantId, t.messageId),
+    index('webhook_deliveries_under_way').on(t.startedAt).where(sql`${t.status} = 'pending'`),
   ],
 );
 

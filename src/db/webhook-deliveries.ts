@@ -13,6 +13,8 @@ export interface DeliveryRef {
 
 export interface Delivery {
   status: DeliveryStatus;
+  attempts: number;
+  createdAt: Date;
   lastStatus: number | null;
   message: typeof webhookMessages.$inferSelect;
   endpoint: typeof webhookEndpoints.$inferSelect;
@@ -48,7 +50,8 @@ export async function readDelivery(tx: Tx, ref: DeliveryRef): Promise<Delivery |
     .where(ofDelivery(ref));
   if (!found) return null;
   const { delivery, message, endpoint } = found;
-  return { status: delivery.status, lastStatus: delivery.lastStatus, message, endpoint };
+  const { status, attempts, createdAt, lastStatus } = delivery;
+  return { status, attempts, createdAt, lastStatus, message, endpoint };
 }
 
 /** What came of an attempt. `error` null: the receiver has it. */
@@ -70,6 +73,7 @@ export async function recordAttempt(
       attempts: sql`${webhookDeliveries.attempts} + 1`,
       lastStatus: status,
       lastError: error,
+      startedAt: sql`now()`,
       ...(error === null ? { status: 'delivered' as const, endedAt: at } : {}),
     })
     .where(underWay(ref));
@@ -88,23 +92,35 @@ export async function endFailed(tx: Tx, ref: DeliveryRef, at: Date, error?: stri
     .where(underWay(ref));
 }
 
-/** From now on the endpoint is told nothing. One that is disabled already keeps its notice. */
+/**
+ * From now on the endpoint is told nothing, unless it was disabled, led elsewhere or took something since it was read.
+ * Answers whether it was disabled by this.
+ */
 export async function disableEndpoint(
   tx: Tx,
   endpoint: Delivery['endpoint'],
   reason: string,
   at: Date,
-): Promise<void> {
-  await tx
+): Promise<boolean> {
+  const { failingSince, url } = endpoint;
+  const disabled = await tx
     .update(webhookEndpoints)
     .set({ disabledAt: at, disabledReason: reason })
-    .where(and(ofEndpoint(endpoint), isNull(webhookEndpoints.disabledAt)));
+    .where(
+      and(
+        ofEndpoint(endpoint),
+        isNull(webhookEndpoints.disabledAt),
+        eq(webhookEndpoints.url, url),
+        failingSince === null
+          ? isNull(webhookEndpoints.failingSince)
+          : eq(webhookEndpoints.failingSince, failingSince),
+      ),
+    )
+    .returning({ id: webhookEndpoints.id });
+  return disabled.length > 0;
 }
 
-/** Their workflows have been started. */
+/** Its workflow has been started, or runs. */
 export async function noteDeliveryStarted(tx: Tx, ref: DeliveryRef): Promise<void> {
-  await tx
-    .update(webhookDeliveries)
-    .set({ startedAt: sql`now()` })
-    .where(and(ofDelivery(ref), isNull(webhookDeliveries.startedAt)));
+  await tx.update(webhookDeliveries).set({ startedAt: sql`now()` }).where(underWay(ref));
 }

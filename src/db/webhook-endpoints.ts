@@ -1,13 +1,13 @@
 /** Where other systems want to be told, what was sent there, and sending it again. */
-import { and, asc, desc, eq, getTableColumns, gte, inArray, type SQL, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, gte, inArray, isNull, type SQL, sql } from 'drizzle-orm';
 import type { Tx } from './client.ts';
 import { type OutgoingEvent, webhookDeliveries, webhookEndpoints, webhookMessages } from './schema.ts';
 import type { DeliveryStatus } from './webhook-deliveries.ts';
 
 export type EndpointRow = typeof webhookEndpoints.$inferSelect;
 /** What may be shown of it, always. */
-export type Endpoint = Omit<EndpointRow, 'secret'>;
-const { secret: _, ...shown } = getTableColumns(webhookEndpoints);
+export type Endpoint = Omit<EndpointRow, 'secret' | 'previousSecret'>;
+const { secret: _, previousSecret: __, ...shown } = getTableColumns(webhookEndpoints);
 
 export interface Position {
   createdMs: number;
@@ -16,6 +16,32 @@ export interface Position {
 
 const ofTenant = (tenantId: string, id: string): SQL | undefined =>
   and(eq(webhookEndpoints.tenantId, tenantId), eq(webhookEndpoints.id, id));
+
+/** Whether the school has so many that are enabled; nobody enables another one until the transaction ends. */
+export async function hasEnabled(tx: Tx, tenantId: string, most: number): Promise<boolean> {
+  await tx.execute(sql`select from tenants where tenant_id = ${tenantId} for no key update`);
+  const enabled = await tx
+    .select({ id: webhookEndpoints.id })
+    .from(webhookEndpoints)
+    .where(and(eq(webhookEndpoints.tenantId, tenantId), isNull(webhookEndpoints.disabledAt)))
+    .limit(most);
+  return enabled.length === most;
+}
+
+/** From now on messages are signed with the new secret, and until then with the old one too. Null: there is no endpoint. */
+export async function rotateSecret(
+  tx: Tx,
+  tenantId: string,
+  id: string,
+  { secret, previousUntil }: { secret: string; previousUntil: Date },
+): Promise<Endpoint | null> {
+  const [changed] = await tx
+    .update(webhookEndpoints)
+    .set({ secret, previousSecret: webhookEndpoints.secret, previousUntil })
+    .where(ofTenant(tenantId, id))
+    .returning(shown);
+  return changed ?? null;
+}
 
 export async function createEndpoint(
   tx: Tx,
@@ -74,6 +100,8 @@ export async function changeEndpoint(
     .set({
       // What is not given stays, and a change of nothing still answers what is there.
       url: url ?? sql`${webhookEndpoints.url}`,
+      // An address that was never tried has not failed.
+      ...(url === undefined ? {} : { failingSince: null }),
       events: events ?? sql`${webhookEndpoints.events}`,
       ...(enabled === true ? { disabledAt: null, disabledReason: null, failingSince: null } : {}),
       ...(enabled === false
@@ -149,15 +177,15 @@ export async function replayOne(
 }
 
 /**
- * Another delivery of every message since then that the endpoint subscribes to now, also of those that only others were
- * sent because it was disabled: the oldest, at most so many. `next`: when the first that is left was made.
+ * Another delivery of every message since then that the endpoint subscribes to now, also of those that it was not sent
+ * because it was disabled: the oldest, at most so many. `next`: the last of them, where more are left.
  */
 export async function replaySince(
   tx: Tx,
   { tenantId, id: endpointId, events }: Endpoint,
-  since: Date,
+  { since, after }: { since: Date; after: Position | null },
   most: number,
-): Promise<{ count: number; next: Date | null }> {
+): Promise<{ count: number; next: Position | null }> {
   const found = await tx
     .select({ messageId: webhookMessages.id, createdAt: webhookMessages.createdAt })
     .from(webhookMessages)
@@ -165,6 +193,9 @@ export async function replaySince(
       and(
         eq(webhookMessages.tenantId, tenantId),
         gte(webhookMessages.createdAt, since),
+        after === null
+          ? undefined
+          : sql`(${webhookMessages.createdAt}, ${webhookMessages.id}) > ${rowOf(after)}`,
         inArray(webhookMessages.event, events),
       ),
     )
@@ -176,5 +207,9 @@ export async function replaySince(
       .insert(webhookDeliveries)
       .values(again.map(({ messageId }) => ({ tenantId, endpointId, messageId })));
   }
-  return { count: again.length, next: found[most]?.createdAt ?? null };
+  const last = found.length > most ? again.at(-1) : undefined;
+  return {
+    count: again.length,
+    next: last ? { createdMs: last.createdAt.getTime(), id: last.messageId } : null,
+  };
 }

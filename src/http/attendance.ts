@@ -7,6 +7,7 @@ import {
   readCalculation,
   type StoredCalculation,
 } from '../db/calculations.ts';
+import { raisePlan } from '../db/change-class.ts';
 import { phaseOf } from '../db/class-phase.ts';
 import { statusAt } from '../db/classes.ts';
 import type { ClassRef, Tx } from '../db/client.ts';
@@ -76,13 +77,9 @@ export const attendanceRoutes = [
       try {
         const stored = await calculateClass(tx, ref, policyVersion === undefined ? {} : { policyVersion });
         const body = await storedAttendance(tx, ref, stored, nowMs);
-        // Its workflow waits for what is no longer missing, and may wait for hours.
-        const settles = found.row.status === 'reconciling' && stored.missing.length === 0;
-        return {
-          status: 200,
-          body,
-          ...(settles ? { afterCommit: await deps.evidenceBell.prepare(tx, ref) } : {}),
-        };
+        // Its workflow waits for what is no longer missing, and may wait for hours: the sweeper rings it.
+        if (found.row.status === 'reconciling' && stored.missing.length === 0) await raisePlan(tx, ref);
+        return { status: 200, body };
       } catch (error) {
         if (!(error instanceof PolicyNotFound)) throw error;
         throw invalid({ field: 'policy_version', message: `${error.message}; GET /api/policies lists them` });

@@ -10,11 +10,16 @@ export type Role = (typeof ROLES)[number];
 /** Who may see everything of a tenant (product §8, "staff"). */
 export const STAFF: readonly Role[] = ['admin', 'operator'];
 
+/** Who may be on a roster: whoever directs a school may teach, too. The roster decides. */
+export const IN_CLASS: readonly Role[] = [...STAFF, 'teacher', 'student'];
+
 export interface Caller {
   tenantId: string;
   /** Person id or e-mail, lower case. */
   sub: string;
   role: Role;
+  /** When the token expires. */
+  expiresMs: number;
 }
 
 export type AuthConfig = Pick<Config, 'AUTH_JWT_SECRET' | 'AUTH_JWKS_URL' | 'AUTH_ISSUER' | 'AUTH_AUDIENCE'>;
@@ -50,12 +55,14 @@ export function authenticator(config: AuthConfig): (header: string | undefined) 
   return async (header) => {
     const token = /^Bearer +([\w.~+/=-]+)$/i.exec(header ?? '')?.[1];
     if (token === undefined) throw refused('send "Authorization: Bearer <token>"', header === undefined);
-    const parsed = claims.safeParse(await verify(token));
+    const payload = await verify(token);
+    const parsed = claims.safeParse(payload);
     if (!parsed.success) {
       const [issue] = parsed.error.issues;
       throw refused(`claim ${issue?.path.join('.')}: ${issue?.message}`);
     }
-    return { tenantId: parsed.data.tenant, sub: parsed.data.sub, role: parsed.data.role };
+    const { tenant: tenantId, sub, role } = parsed.data;
+    return { tenantId, sub, role, expiresMs: (payload.exp ?? 0) * 1_000 };
   };
 }
 

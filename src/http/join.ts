@@ -5,6 +5,7 @@ import type { Tx } from '../db/client.ts';
 import { joinIdentity } from '../livekit/identity-form.ts';
 import { createJoinToken } from '../livekit/join-token.ts';
 import type { LiveKitSettings } from '../livekit/keys.ts';
+import { IN_CLASS } from './authentication.ts';
 import { iso, provider, shownInstant } from './fields.ts';
 import { notFound, Problem } from './problem.ts';
 import { issue } from './route.ts';
@@ -48,7 +49,7 @@ export const joinRoute = issue({
   summary: 'What one needs to join a class: LiveKit URL and token, or the Meet link',
   description:
     'For those on its roster, until the class is over. Harmless to repeat: each call gives a token of its own, which is stored nowhere, also with an Idempotency-Key.',
-  roles: ['teacher', 'student'],
+  roles: IN_CLASS,
   body,
   answers: { 200: { description: 'Where the class meets, and how to get in', schema: joinSchema } },
   async handle(tx, { caller, ref, deps, body: given }): Promise<Joined> {

@@ -205,13 +205,23 @@ describe('the end', () => {
     const last = await watcher.next();
     expect(last).toMatchObject({ event: 'settled', data: { class_id: one.id, status: 'cancelled' } });
     expect(await watcher.next()).toBeNull();
-    expect((await watch(one, { lastEventId: last?.id ?? '' })).status).toBe(204);
+    for (let n = 0; n < 3; n++) {
+      expect((await watch(one, { lastEventId: last?.id ?? '' })).status).toBe(204);
+    }
+    await expect.poll(async () => (await app.metrics.liveWatchers.get()).values[0]?.value).toBe(0);
     const late = await watch(one);
     expect([(await late.next())?.event, (await late.next())?.event, await late.next()]).toEqual([
       'snapshot',
       'settled',
       null,
     ]);
+  });
+
+  test('of a token ends the stream of whoever came with it', async () => {
+    const one = await scheduleWhiteboard(app);
+    const watcher = await watchClass(app.url, one.id, { token: await token({}, { expires: '1s' }) });
+    expect((await watcher.next())?.event).toBe('snapshot');
+    expect(await watcher.next()).toBeNull();
   });
 
   test('of a server ends its streams, and loses nothing', async () => {
@@ -244,8 +254,6 @@ test('a watcher that does not read is cut off, and harms nobody', async () => {
   await watcher.next();
   expect((await watcher.next())?.event).toBe('settled');
   // After its end, for whoever has not read it.
-  const marked = { body: { tutor_attendance_status: 'excused' } };
-  await app.call('PUT', `/api/tutor/sessions/${one.id}/attendance`, marked);
   await app.owner`update classes set subject = 'other' where id = ${one.id}`;
   const later = await scheduleWhiteboard(app);
   const other = await watch(later);

@@ -1,7 +1,7 @@
 /**
  * `GET /api/classes/{id}/live`: the roll as it changes, as server-sent events (https://html.spec.whatwg.org/#server-sent-events).
- * First `snapshot`, then `change` with whoever changed, `alert` beside it for each that is raised, at the end `settled`. Every event's id names the roll as it is after
- * it; with that as `Last-Event-ID` a stream goes on without a snapshot when nothing happened meanwhile, on any server.
+ * First `snapshot`, then `change` with whoever changed, `alert` beside it for each that is raised, at the end `settled`. The id of
+ * the last event of a moment names the roll as it is then; with that as `Last-Event-ID` a stream goes on without a snapshot when nothing happened meanwhile, on any server.
  */
 import type { ServerResponse } from 'node:http';
 import { listenForChanges } from '../db/changes.ts';
@@ -33,6 +33,8 @@ const READ_WITHIN_MS = 5_000;
 const MOST_WATCHERS = 2_000;
 /** A roll that cannot be read is tried again ever more rarely. */
 const MOST_PATIENCE_MS = 5_000;
+/** Of `setTimeout`: 24 days. */
+const LONGEST_TIMER_MS = 2_147_483_647;
 const COME_BACK_MS = 2_000;
 const SETTLED: ReadonlySet<string> = new Set(['completed', 'incomplete', 'cancelled']);
 
@@ -53,14 +55,20 @@ interface Newcomer {
   begun: PromiseWithResolvers<void>;
 }
 
+interface Watching {
+  lastEventId: string | undefined;
+  /** The stream ends with the token; whoever has another one comes back and misses nothing. */
+  untilMs: number;
+}
+
 export interface Live {
   /** Takes the response over until it ends. Throws before anything is sent. */
-  watch(ref: ClassRef, res: ServerResponse, lastEventId: string | undefined): Promise<void>;
+  watch(ref: ClassRef, res: ServerResponse, given: Watching): Promise<void>;
   /** Ends every stream. */
   stop(): Promise<void>;
 }
 
-export function createLive({ db, now, log }: Pick<Deps, 'db' | 'now' | 'log'>): Live {
+export function createLive({ db, now, log, metrics }: Pick<Deps, 'db' | 'now' | 'log' | 'metrics'>): Live {
   const classes = new Map<string, Watched>();
   const stopping = new AbortController();
   let listening: Promise<void> | null = null;
@@ -109,7 +117,8 @@ export function createLive({ db, now, log }: Pick<Deps, 'db' | 'now' | 'log'>): 
   const tell = (watched: Watched, roll: LiveRoll): void => {
     const before = watched.told;
     const change = before === null ? null : changeBetween(before, roll);
-    if (roll.status === 'open' && before?.start_time !== roll.start_time) {
+    const opened = before?.status !== 'open' || before.start_time !== roll.start_time;
+    if (roll.status === 'open' && opened) {
       // No row says when an open class becomes an active one: the clock does.
       const untilMs = Math.max(0, Date.parse(roll.start_time) - now());
       setTimeout(() => happened(watched), untilMs).unref();
@@ -117,11 +126,19 @@ export function createLive({ db, now, log }: Pick<Deps, 'db' | 'now' | 'log'>): 
     watched.told = roll;
     if (change === null) return;
     const alerts = before === null ? [] : newAlerts(before, roll);
+    const told = [
+      eventText('change', change),
+      ...alerts.map((alert) => eventText('alert', { class_id: roll.class_id, at: roll.at, alert })),
+    ];
+    const settled = SETTLED.has(roll.status);
     for (const res of watched.ready) {
-      send(res, 'change', roll, change);
-      for (const alert of alerts) send(res, 'alert', roll, { class_id: roll.class_id, at: roll.at, alert });
+      // Whoever is cut off in the middle has not seen it all: the id comes with the last of them.
+      if (!settled) write(res, withId(roll, told));
+      else {
+        write(res, told.join(''));
+        finish(watched, res, roll);
+      }
     }
-    if (SETTLED.has(roll.status)) for (const res of watched.ready) finish(watched, res, roll);
   };
 
   const welcome = (
@@ -133,18 +150,23 @@ export function createLive({ db, now, log }: Pick<Deps, 'db' | 'now' | 'log'>): 
     const seen = lastEventId === revisionOf(roll);
     if (seen && SETTLED.has(roll.status)) {
       // Tells a client that comes back to a settled class to stop coming.
+      watched.ready.add(res);
+      remove(watched, res);
       res.writeHead(204).end();
       return;
     }
     watched.ready.add(res);
     res.writeHead(200, HEADERS);
     write(res, `retry: ${COME_BACK_MS}\n\n`);
-    if (!seen) send(res, 'snapshot', roll, roll);
-    if (SETTLED.has(roll.status)) finish(watched, res, roll);
+    const settled = SETTLED.has(roll.status);
+    const snapshot = [eventText('snapshot', roll)];
+    if (!seen) write(res, settled ? snapshot.join('') : withId(roll, snapshot));
+    if (settled) finish(watched, res, roll);
   };
 
   const finish = (watched: Watched, res: ServerResponse, roll: LiveRoll): void => {
-    send(res, 'settled', roll, { class_id: roll.class_id, at: roll.at, status: roll.status });
+    const settled = { class_id: roll.class_id, at: roll.at, status: roll.status };
+    write(res, withId(roll, [eventText('settled', settled)]));
     remove(watched, res);
     end(res);
   };
@@ -152,7 +174,7 @@ export function createLive({ db, now, log }: Pick<Deps, 'db' | 'now' | 'log'>): 
   const remove = (watched: Watched, res: ServerResponse): void => {
     const was = watched.ready.delete(res);
     if (!watched.waiting.delete(res) && !was) return;
-    watching--;
+    metrics.liveWatchers.set(--watching);
     if (watched.ready.size + watched.waiting.size === 0) classes.delete(keyOf(watched.ref));
   };
 
@@ -175,7 +197,7 @@ export function createLive({ db, now, log }: Pick<Deps, 'db' | 'now' | 'log'>): 
   comments.unref();
 
   return {
-    async watch(ref, res, lastEventId) {
+    async watch(ref, res, { lastEventId, untilMs }) {
       if (res.destroyed) return;
       if (stopping.signal.aborted) throw tryAgain('the server is stopping', 1);
       if (watching >= MOST_WATCHERS) throw tryAgain('too many watch classes on this server', 5);
@@ -185,10 +207,15 @@ export function createLive({ db, now, log }: Pick<Deps, 'db' | 'now' | 'log'>): 
       classes.set(key, watched);
       const begun = Promise.withResolvers<void>();
       watched.waiting.set(res, { lastEventId, begun });
-      watching++;
+      metrics.liveWatchers.set(++watching);
       // A connection that breaks says so with `close` too.
       res.on('error', () => {});
+      const expired = setTimeout(
+        () => end(res),
+        Math.min(Math.max(0, untilMs - Date.now()), LONGEST_TIMER_MS),
+      );
       res.once('close', () => {
+        clearTimeout(expired);
         remove(watched, res);
         begun.resolve();
       });
@@ -226,8 +253,12 @@ const HEADERS = {
   'X-Accel-Buffering': 'no',
 };
 
-const send = (res: ServerResponse, event: string, roll: LiveRoll, data: unknown): void =>
-  write(res, `id: ${revisionOf(roll)}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+const eventText = (event: string, data: unknown): string =>
+  `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+
+/** Events that belong together, of which the last says how the roll is after them. */
+const withId = (roll: LiveRoll, events: readonly string[]): string =>
+  events.map((text, n) => (n === events.length - 1 ? `id: ${revisionOf(roll)}\n${text}` : text)).join('');
 
 /** To whoever is still there, and reads. */
 function write(res: ServerResponse, text: string): void {
@@ -249,7 +280,7 @@ export const liveRoute = stream({
   tag: 'attendance',
   summary: 'The roll as it changes: server-sent events',
   description:
-    'First `snapshot` with the whole roll, then `change` with whoever changed, each within a second, and `alert` for each alert that is raised; comments while nothing happens; `settled` at the end. With the last id as `Last-Event-ID` it goes on where it was, with a snapshot only if something happened meanwhile.',
+    'First `snapshot` with the whole roll, then `change` with whoever changed, each within a second, and `alert` for each alert that is raised; comments while nothing happens; `settled` at the end. The stream ends when the token expires. With the last id as `Last-Event-ID` it goes on where it was, with a snapshot only if something happened meanwhile.',
   roles: [...STAFF, 'teacher'],
   answers: {
     200: {
@@ -259,6 +290,6 @@ export const liveRoute = stream({
   },
   async open(call, { res, lastEventId }) {
     await inTenant(call.deps.db, call.tenantId, (tx) => mustBeOwn(tx, call));
-    await call.deps.live.watch(call.ref, res, lastEventId);
+    await call.deps.live.watch(call.ref, res, { lastEventId, untilMs: call.caller.expiresMs });
   },
 });

@@ -70,6 +70,12 @@ const suggestion = async (): Promise<Json> =>
 const classNow = async (): Promise<Json> => (await app.call('GET', `/api/classes/${id}`)).body;
 const recalculate = () => app.call('POST', `/api/classes/${id}/recalculate`);
 
+/** Its plan has changed, and its workflow has not been told. */
+const isRungBySweeper = async (): Promise<boolean> => {
+  const [row] = await app.owner`select plan_rung_version < plan_version as due from classes where id = ${id}`;
+  return row?.due;
+};
+
 /** Who was there for the whole lesson; `complete` says that nobody else was. */
 async function present(emails: string[], complete = true): Promise<void> {
   const events = emails.flatMap((email) =>
@@ -289,6 +295,22 @@ describe('of several students', () => {
 });
 
 describe('accepting the suggestion', () => {
+  test('is refused where being present rests on time that nobody has vouched for', async () => {
+    await present([TEACHER], false);
+    const event = {
+      source_event_id: `m${next++}`,
+      kind: 'joined',
+      email: AMAL,
+      at: at(START_MS + 3 * MINUTE_MS),
+    };
+    const body = { source: 'zoom', events: [{ ...event, connection_id: `open ${id}` }] };
+    expect((await app.call('POST', `/api/classes/${id}/events`, { body })).status).toBe(200);
+    expect((await suggestion()).student_status_suggestion).toBe('unknown');
+    const refused = await put({ use_suggestion: true });
+    expect(refused.status).toBe(409);
+    expect(refused.body.unknown).toMatchObject([{ email: AMAL }]);
+  });
+
   test('is refused until the scheduled end', async () => {
     await present([TEACHER, AMAL], false);
     app.clock.nowMs = END_MS - 1;
@@ -420,7 +442,26 @@ describe('If-Match', () => {
     await done(late, { as: teacher });
     await done(late);
     await done({ tutor_attendance_status: 'present' });
-    expect(await history()).toHaveLength(2);
+    expect(await history()).toHaveLength(3);
+  });
+
+  test('is needed to change what somebody else has decided the same since', async () => {
+    await done(late, { as: teacher });
+    await done(late);
+    expect((await history()).map((one: Json) => one.marked_by)).toContain('admin@school.example');
+    const again = { student_attendance_status: 'present' };
+    const refused = await put(again, { as: teacher });
+    expect(refused.status).toBe(428);
+    await done(again, { as: teacher, ifMatch: refused.headers.get('etag') ?? '' });
+  });
+
+  test('is needed to mark whose mark somebody else has withdrawn', async () => {
+    await done(late, { as: teacher });
+    await done({ student_attendance_status: null }, { ifMatch: '*' });
+    const refused = await put(late, { as: teacher });
+    expect(refused.status).toBe(428);
+    expect(refused.body.detail).toContain(`the mark of ${AMAL} was withdrawn by admin@school.example`);
+    await done(late);
   });
 
   test('is needed for accepting a suggestion over what somebody else marked', async () => {
@@ -477,12 +518,13 @@ describe('what is missing from a class', () => {
   }
 
   test('is not somebody whom a mark decides: the class waits no longer, and the record is final', async () => {
-    await app.owner`update classes set status = 'reconciling' where id = ${id}`;
+    await app.owner`update classes set status = 'reconciling', plan_rung_version = plan_version where id = ${id}`;
     await doubtful();
     expect(codes(await attendance())).toEqual(['people_unknown']);
+    expect(await isRungBySweeper()).toBe(false);
     expect(await record()).toMatchObject({ status: 'unknown', is_final: false });
     await done({ student_attendance_status: 'absent' });
-    expect(app.temporal.calls).toEqual([`evidence school/${id}`]);
+    expect(await isRungBySweeper()).toBe(true);
     expect([codes(await attendance()), codes(await classNow())]).toEqual([[], []]);
     expect(await record()).toMatchObject({
       status: 'absent',

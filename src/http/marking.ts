@@ -1,5 +1,6 @@
 import { effectiveStatus } from '../attendance/effective-status.ts';
 import { calculateClass, readCalculation } from '../db/calculations.ts';
+import { raisePlan } from '../db/change-class.ts';
 import { viewClass } from '../db/classes.ts';
 import type { ClassRef, Tx } from '../db/client.ts';
 import { appendMarks, type ClassMarks, type NewMark, readMarks } from '../db/marks.ts';
@@ -12,7 +13,7 @@ import { markingBody } from './marking-body.ts';
 import { mustHaveSeen, mustMatch } from './overwriting.ts';
 import { mustBeOwn } from './own-class.ts';
 import { Problem } from './problem.ts';
-import { type Change, change, type Deps } from './route.ts';
+import { change } from './route.ts';
 
 export const markingRoute = change({
   path: '/api/tutor/sessions/{session_id}/attendance',
@@ -46,11 +47,13 @@ export const markingRoute = change({
 
     const changes = decided.filter((one) => !stands(one, before));
     mustHaveSeen(changes, { sub: caller.sub, ifMatch }, view, before);
-    if (changes.length === 0) return { status: 200, body: standingShape(view, before) };
-    const given = await withReplaced(tx, ref, changes, before);
+    // Whoever decides the same as somebody else has decided: from now on nobody changes it without having seen that.
+    const agreed = decided.filter((one) => stands(one, before) && decidedByOther(one, caller.sub, before));
+    if (changes.length + agreed.length === 0) return { status: 200, body: standingShape(view, before) };
+    const given = await withReplaced(tx, ref, [...changes, ...agreed], before);
     await appendMarks(tx, ref, given, { markedBy: caller.sub, atMs: nowMs });
-    const told = await takeNotice(tx, deps, view.row);
-    return { status: 200, body: standingShape(view, await readMarks(tx, ref)), ...told };
+    await takeNotice(tx, view.row);
+    return { status: 200, body: standingShape(view, await readMarks(tx, ref)) };
   },
 });
 
@@ -60,6 +63,9 @@ function stands({ personId, status, source, notes }: Decided, { standing }: Clas
   if (mark === undefined || status === null) return mark === undefined && status === null;
   return mark.status === status && mark.source === source && mark.notes === notes;
 }
+
+const decidedByOther = ({ personId }: Decided, sub: string, { latest }: ClassMarks): boolean =>
+  latest.get(personId)?.markedBy !== sub && latest.has(personId);
 
 async function withReplaced(
   tx: Tx,
@@ -76,18 +82,17 @@ async function withReplaced(
 }
 
 /** Whom somebody marked is not unknown any more, which may settle the class, and a withdrawal the other way round. */
-async function takeNotice(tx: Tx, deps: Deps, row: ClassRow): Promise<Pick<Change, 'afterCommit'>> {
+async function takeNotice(tx: Tx, row: ClassRow): Promise<void> {
   const ref = { tenantId: row.tenantId, classId: row.id };
   // The first calculation is its workflow's, after the grace.
   if (row.policyVersion === null) {
     await announceAttendance(tx, ref);
-    return {};
+    return;
   }
   const before = await readCalculation(tx, ref);
   const { missing, version } = await calculateClass(tx, ref);
   // A new version is announced as such, and the marks with it.
   if (version === before?.version) await announceAttendance(tx, ref);
-  // Its workflow waits for what is no longer missing, and may wait for hours.
-  const settles = row.status === 'reconciling' && missing.length === 0;
-  return settles ? { afterCommit: await deps.evidenceBell.prepare(tx, ref) } : {};
+  // Its workflow waits for what is no longer missing, and may wait for hours: the sweeper rings it for a plan that changed.
+  if (row.status === 'reconciling' && missing.length === 0) await raisePlan(tx, ref);
 }

@@ -23,10 +23,14 @@ export function mustHaveSeen(
 ): void {
   if (ifMatch !== undefined) return;
   const others = changes.flatMap(({ personId }) => {
-    const mark = marks.standing.get(personId);
+    const mark = marks.latest.get(personId);
     if (mark === undefined || mark.markedBy === sub) return [];
-    const person = view.roster.find((one) => one.personId === personId);
-    return [`${person?.email ?? personId} was marked ${mark.status} by ${mark.markedBy}`];
+    const who = view.roster.find((one) => one.personId === personId)?.email ?? personId;
+    return [
+      mark.status === null
+        ? `the mark of ${who} was withdrawn by ${mark.markedBy}`
+        : `${who} was marked ${mark.status} by ${mark.markedBy}`,
+    ];
   });
   if (others.length === 0) return;
   const tag = marksTag(marks);

@@ -25,9 +25,10 @@ export const endpointSchema = z.object(endpoint).meta({ id: 'WebhookEndpoint' })
 export const newEndpointSchema = z
   .object({
     ...endpoint,
-    secret: z
-      .string()
-      .meta({ description: 'Signs every message, as Standard Webhooks says; shown here and never again' }),
+    secret: z.string().meta({
+      description:
+        'Signs every message, as Standard Webhooks says; shown here, and to a repetition under its Idempotency-Key, and never again',
+    }),
   })
   .meta({ id: 'NewWebhookEndpoint' });
 

@@ -6,15 +6,17 @@ import {
   changeEndpoint,
   createEndpoint,
   type Endpoint,
+  hasEnabled,
   listDeliveries,
   listEndpoints,
   readEndpoint,
   replayOne,
   replaySince,
+  rotateSecret,
 } from '../db/webhook-endpoints.ts';
 import { whatIsWrongWith } from '../outgoing/receiver-url.ts';
 import { cursorMs, pageOf, readCursor, writeCursor } from './cursor.ts';
-import { instant, isoOrNull, page, shownInstant, uuid } from './fields.ts';
+import { instant, page, uuid } from './fields.ts';
 import { listOf } from './list-schema.ts';
 import { parse } from './parse.ts';
 import { invalid, notFound, Problem } from './problem.ts';
@@ -32,6 +34,10 @@ import {
 const tag = 'webhooks';
 const roles = ['admin', 'service'] as const;
 
+/** Of a school, enabled: each is told of everything, and nobody has so many systems. */
+const MOST_ENDPOINTS = 20;
+/** While a receiver changes over to a new secret, messages are signed with both. */
+const BOTH_SECRETS_MS = 24 * 3_600_000;
 /** Each becomes a workflow; whoever needs more asks again. */
 const MOST_REPLAYED = 1_000;
 
@@ -57,6 +63,7 @@ const replay = z
   .strictObject({
     delivery_id: uuid.optional(),
     since: instant.optional().meta({ description: 'Every message since then that it subscribes to now' }),
+    cursor: z.string().optional().meta({ description: 'With the same since: goes on where an answer ended' }),
   })
   .refine(({ delivery_id: one, since }) => (one === undefined) !== (since === undefined), {
     error: ONE_OF,
@@ -83,7 +90,8 @@ export const webhookRoutes: readonly Route[] = [
       body: newEndpoint,
       answers: { 201: { description: 'The endpoint and its secret', schema: newEndpointSchema } },
       async handle(tx, { tenantId, caller, deps, body }) {
-        const secret = `whsec_${randomBytes(32).toString('base64')}`;
+        await mayHaveOneMore(tx, tenantId);
+        const secret = newSecret();
         const made = await createEndpoint(tx, {
           tenantId,
           url: new URL(body.url).href,
@@ -128,12 +136,32 @@ export const webhookRoutes: readonly Route[] = [
           events: body.events && [...new Set(body.events)],
           enabled: body.enabled,
         };
+        if (given.enabled === true && (await knownEndpoint(tx, tenantId, id)).disabledAt !== null)
+          await mayHaveOneMore(tx, tenantId);
         const changed = await changeEndpoint(tx, tenantId, id, given, new Date(deps.now()));
         if (changed === null) throw notFound('webhook endpoint');
         return { status: 200, body: endpointShape(changed) };
       },
     }),
   ),
+  change({
+    path: '/api/webhooks/{webhook_id}/rotate',
+    operationId: 'rotateWebhookSecret',
+    tag,
+    summary: 'Give it a new secret',
+    description:
+      'For a day messages are signed with the old secret too, so that the receiver can change over.',
+    roles,
+    body: z.strictObject({}).optional().meta({ id: 'RotateWebhookSecret' }),
+    answers: { 200: { description: 'The endpoint and its new secret', schema: newEndpointSchema } },
+    async handle(tx, { tenantId, id, deps }) {
+      const secret = newSecret();
+      const previousUntil = new Date(deps.now() + BOTH_SECRETS_MS);
+      const changed = await rotateSecret(tx, tenantId, id, { secret, previousUntil });
+      if (changed === null) throw notFound('webhook endpoint');
+      return { status: 200, body: { ...endpointShape(changed), secret } };
+    },
+  }),
   read({
     path: '/api/webhooks/{webhook_id}/deliveries',
     operationId: 'listWebhookDeliveries',
@@ -167,9 +195,7 @@ export const webhookRoutes: readonly Route[] = [
         schema: z
           .object({
             count: z.int(),
-            next_since: shownInstant
-              .nullable()
-              .meta({ description: 'To go on with; null when that was all' }),
+            next_cursor: z.string().nullable().meta({ description: 'To go on with; null when that was all' }),
           })
           .meta({ id: 'ReplayedWebhooks' }),
       },
@@ -181,14 +207,28 @@ export const webhookRoutes: readonly Route[] = [
       if (body.delivery_id !== undefined) {
         if (!(await replayOne(tx, tenantId, id, body.delivery_id)))
           throw invalid({ field: 'delivery_id', message: 'must be the id of a delivery to this endpoint' });
-        return { status: 200, body: { count: 1, next_since: null } };
+        return { status: 200, body: { count: 1, next_cursor: null } };
       }
       if (body.since === undefined) throw invalid({ field: 'delivery_id', message: ONE_OF });
-      const { count, next } = await replaySince(tx, endpoint, new Date(body.since), MOST_REPLAYED);
-      return { status: 200, body: { count, next_since: isoOrNull(next) } };
+      const from = { since: new Date(body.since), after: positionIn(REPLAY, body.cursor) };
+      const { count, next } = await replaySince(tx, endpoint, from, MOST_REPLAYED);
+      const cursor = next === null ? null : writeCursor(REPLAY, [next.createdMs, next.id]);
+      return { status: 200, body: { count, next_cursor: cursor } };
     },
   }),
 ];
+
+const REPLAY = 'webhook-replay';
+
+const newSecret = (): string => `whsec_${randomBytes(32).toString('base64')}`;
+
+async function mayHaveOneMore(tx: Tx, tenantId: string): Promise<void> {
+  if (!(await hasEnabled(tx, tenantId, MOST_ENDPOINTS))) return;
+  throw new Problem(
+    'conflict',
+    `there are ${MOST_ENDPOINTS} endpoints, which is the most; disable one first`,
+  );
+}
 
 async function knownEndpoint(tx: Tx, tenantId: string, id: string): Promise<Endpoint> {
   const endpoint = await readEndpoint(tx, tenantId, id);

@@ -528,7 +528,8 @@ describe('who is let in', () => {
       (await refusal(connectSocket(app.url, one.id, { bearer: await token(claims) }))).status;
     expect(await as({ sub: one.student, role: 'student', tenant: 'other' })).toBe(404);
     expect(await as({ sub: 'stranger@school.example', role: 'student' })).toBe(404);
-    expect(await as({ role: 'admin' })).toBe(403);
+    expect(await as({ role: 'admin' })).toBe(404);
+    expect(await as({ sub: one.student, role: 'guardian' })).toBe(403);
     expect((await refusal(connectSocket(app.url, 'no-uuid', { sub: one.student }))).status).toBe(404);
   });
 

@@ -19,13 +19,13 @@ import { isUuid } from '../uuid.ts';
 import type { Kept, Peer } from '../whiteboard/kept-connection.ts';
 import { HEARTBEAT_MS } from '../whiteboard/presence.ts';
 import { tenantAdmission } from './admission.ts';
-import { authenticator } from './authentication.ts';
+import { authenticator, IN_CLASS } from './authentication.ts';
 import { problemOf } from './error-handler.ts';
 import { iso } from './fields.ts';
 import { parse } from './parse.ts';
 import { notFound, Problem, problemBody, problemStatus, tryAgain } from './problem.ts';
 import type { Deps } from './route.ts';
-import { AT_WHITEBOARD, connectionStatus, socketQuery } from './whiteboard.ts';
+import { connectionStatus, socketQuery } from './whiteboard.ts';
 import { mustBeOpen, whoseConnection } from './whiteboard-admission.ts';
 
 const PATH = /^\/ws\/whiteboard\/([^/?]+)\/?$/i;
@@ -94,10 +94,10 @@ export function createWhiteboardSockets(deps: Deps): WhiteboardSockets {
     const caller = await authenticate(authorizationOf(req, token));
     await admit(caller);
     await callerLimit.count(caller);
-    if (!AT_WHITEBOARD.some((role) => role === caller.role)) {
+    if (!IN_CLASS.includes(caller.role)) {
       throw new Problem(
         'not-allowed',
-        `role "${caller.role}" may not do that; it takes ${AT_WHITEBOARD.join(' or ')}`,
+        `role "${caller.role}" may not do that; it takes ${IN_CLASS.join(' or ')}`,
       );
     }
     if (!isUuid(id)) throw notFound('class');

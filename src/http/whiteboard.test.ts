@@ -323,10 +323,22 @@ describe('who may, and when', () => {
       expect(await as({ sub: 'stranger@school.example', role: 'teacher' })).toBe(404);
       await app.call('GET', '/api/tenant', { token: await token({ tenant: 'other' }) });
       expect(await as({ sub: one.student, role: 'student', tenant: 'other' })).toBe(404);
-      expect(await as({ role: 'admin' })).toBe(403);
+      expect(await as({ role: 'admin' })).toBe(404);
+      expect(await as({ sub: one.student, role: 'guardian' })).toBe(403);
       expect((await app.call('POST', path, { token: null })).status).toBe(401);
     },
   );
+
+  test('a principal who teaches is at the whiteboard with the token of an admin', async () => {
+    const one = await scheduleWhiteboard(app);
+    app.clock.nowMs = START_MS;
+    const path = `/api/whiteboard/sessions/${one.id}/connect`;
+    const { status } = await app.call('POST', path, {
+      token: await token({ sub: one.teacher, role: 'admin' }),
+    });
+    expect(status).toBe(200);
+    expect(await storedConnections(app, one.id)).toMatchObject([{ email: one.teacher }]);
+  });
 
   test('the status is for those on the roster and the staff', async () => {
     const one = await scheduleWhiteboard(app, { student_emails: ['only@school.example'] });

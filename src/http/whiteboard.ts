@@ -6,7 +6,7 @@ import { viewClass } from '../db/classes.ts';
 import { type ClassRef, inTenant, type Tx } from '../db/client.ts';
 import { findOpenConnection, readConnections, type WhosConnection } from '../db/whiteboard-connections.ts';
 import { HEARTBEAT_MS, STORE_EVERY_MS } from '../whiteboard/presence.ts';
-import { STAFF } from './authentication.ts';
+import { IN_CLASS, STAFF } from './authentication.ts';
 import { iso, shownInstant } from './fields.ts';
 import { act, type Call, type Deps, read } from './route.ts';
 import { DEFAULT_NAME, mustBeOpen, whoseConnection } from './whiteboard-admission.ts';
@@ -21,8 +21,6 @@ const body = z
   .strictObject({ connection_id: connectionName.optional() })
   .optional()
   .meta({ id: 'Connection' });
-
-export const AT_WHITEBOARD = ['teacher', 'student'] as const;
 
 /** Of the socket's address. */
 export const socketQuery = z.strictObject({
@@ -76,7 +74,7 @@ const connectRoute = act({
   tag: 'whiteboard',
   summary: 'I am at the whiteboard',
   description: 'From the opening of the class to its end. Said twice it changes nothing.',
-  roles: AT_WHITEBOARD,
+  roles: IN_CLASS,
   body,
   answers: { 200: { description: 'The connection is open', schema: connectedSchema } },
   async handle(call) {
@@ -91,7 +89,7 @@ const disconnectRoute = act({
   tag: 'whiteboard',
   summary: 'I have left the whiteboard',
   description: 'Said twice it changes nothing.',
-  roles: AT_WHITEBOARD,
+  roles: IN_CLASS,
   body,
   answers: { 200: { description: 'The connection is closed', schema: connectedSchema } },
   async handle(call) {
@@ -113,7 +111,7 @@ const heartbeatRoute = act({
   tag: 'whiteboard',
   summary: 'I am active',
   description: `Connects where that was not done. Heartbeats are gathered and stored within ${STORE_EVERY_MS / 1_000} s, hence 202.`,
-  roles: AT_WHITEBOARD,
+  roles: IN_CLASS,
   body,
   answers: { 202: { description: 'The heartbeat is taken', schema: connectedSchema } },
   async handle(call) {
@@ -154,7 +152,7 @@ const statusRoute = read({
   tag: 'whiteboard',
   summary: 'Who is at the whiteboard, since when and how active',
   description: `At most ${STORE_EVERY_MS / 1_000} s old.`,
-  roles: [...STAFF, ...AT_WHITEBOARD],
+  roles: IN_CLASS,
   answers: { 200: { description: 'Tutor and students', schema: statusSchema } },
   async handle(tx, { caller, ref, deps }) {
     const staff = STAFF.includes(caller.role);

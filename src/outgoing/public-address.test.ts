@@ -129,13 +129,13 @@ test.each([
 ])('nothing is sent to a stored URL that leads inside: %s', async (_kind, url) => {
   const send = createWebhookSender({ toPrivateNetworks: false, resolve });
   const secret = `whsec_${Buffer.alloc(32).toString('base64')}`;
-  const sent = await send({ url, secret, messageId: 'm', payload: {} }, Date.now());
+  const sent = await send({ url, secrets: [secret], messageId: 'm', payload: {} }, Date.now());
   expect(sent).toEqual({ kind: 'failed', error: 'the host leads to an address that is not public' });
 });
 
 test('nothing is sent in the clear once private networks are shut out again', async () => {
   const send = createWebhookSender({ toPrivateNetworks: false, resolve });
   const secret = `whsec_${Buffer.alloc(32).toString('base64')}`;
-  const message = { url: 'http://receiver.example/', secret, messageId: 'm', payload: {} };
+  const message = { url: 'http://receiver.example/', secrets: [secret], messageId: 'm', payload: {} };
   expect(await send(message, Date.now())).toEqual({ kind: 'failed', error: 'the address is not https' });
 });

@@ -9,8 +9,8 @@ import { hostOf } from './receiver-url.ts';
 
 export interface OutgoingMessage {
   url: string;
-  /** `whsec_…` */
-  secret: string;
+  /** `whsec_…`; several while the receiver changes over from one to the next. */
+  secrets: readonly string[];
   /** The same with every attempt and every replay: by it the receiver knows what it has already. */
   messageId: string;
   payload: unknown;
@@ -38,7 +38,9 @@ export function createWebhookSender(reach: Reach & { patienceMs?: number }): Sen
       const answer = await post(url, reach, patienceMs, body, {
         'webhook-id': message.messageId,
         'webhook-timestamp': String(Math.floor(nowMs / 1_000)),
-        'webhook-signature': new Webhook(message.secret).sign(message.messageId, at, body),
+        'webhook-signature': message.secrets
+          .map((secret) => new Webhook(secret).sign(message.messageId, at, body))
+          .join(' '),
       });
       const waitMs = retryAfterMs(answer.headers['retry-after'], nowMs);
       return { kind: 'answered', status: answer.statusCode ?? 0, retryAfterMs: waitMs };
@@ -73,6 +75,11 @@ async function post(
     },
   });
   request.on('error', reject);
+  // Without a listener Node throws the answer 101 away, and says neither `response` nor `error`.
+  request.on('upgrade', (answer, socket) => {
+    socket.destroy();
+    resolve(answer);
+  });
   request.on('response', (answer) => {
     // Its status has been said, however the rest of it ends.
     request.off('error', reject);

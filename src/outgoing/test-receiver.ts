@@ -103,6 +103,7 @@ export async function storeDelivery(
   db: Database,
   { tenantId, classId }: ClassRef,
   endpoint: EndpointRow,
+  given: Partial<DeliveryRow> = {},
 ): Promise<DeliveryRow> {
   return await inTenant(db, tenantId, async (tx) => {
     const messageId = randomUUID();
@@ -116,7 +117,7 @@ export async function storeDelivery(
       .values({ tenantId, id: messageId, classId, event: 'class.opened', payload });
     const [row] = await tx
       .insert(webhookDeliveries)
-      .values({ tenantId, messageId, endpointId: endpoint.id })
+      .values({ tenantId, messageId, endpointId: endpoint.id, ...given })
       .returning();
     if (!row) throw new Error('no delivery was stored');
     return row;

@@ -22,7 +22,7 @@ export interface ClassWorkflows {
   ring(ref: ClassRef, bell: 'plan' | 'evidence'): Promise<boolean>;
   /** Fetches the participants of a class at once, through the queue of its provider. */
   fetchNow(ref: ClassRef, provider: Provider): Promise<FetchNowResult>;
-  /** Starts the workflow that hands a message over, unless it ran before. Throws when Temporal cannot be reached. */
+  /** Starts the workflow that hands a message over, unless it runs. Throws when Temporal cannot be reached. */
   startDelivery(tenantId: string, deliveryId: string): Promise<'started' | 'already_started'>;
   isReachable(): Promise<boolean>;
   close(): Promise<void>;
@@ -108,8 +108,8 @@ export function createClassWorkflows(options: ConnectionOptions & { namespace: s
             workflowId: deliveryWorkflowId(ref),
             taskQueue: MAIN_QUEUE,
             args: [ref],
-            // It may have ended before it was noted as started; a replay is another delivery.
-            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            // One that has ended although the delivery goes on was ended by somebody; it looks first at what is left to do.
+            workflowIdReusePolicy: 'ALLOW_DUPLICATE',
             typedSearchAttributes: [{ key: TENANT, value: tenantId }],
             staticSummary: `Message to an endpoint of ${tenantId}`,
           }),

@@ -1,12 +1,13 @@
-import { and, eq } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import { pino } from 'pino';
+import postgres from 'postgres';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type ClassRef, inTenant } from '../db/client.ts';
-import { classes } from '../db/schema.ts';
+import { classes, webhookDeliveries } from '../db/schema.ts';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
 import { deliveryRows, storeDelivery, storeEndpoint } from '../outgoing/test-receiver.ts';
 import type { ClassWorkflows } from './class-workflows.ts';
-import { ringLate, startDeliveries, sweep } from './sweeper.ts';
+import { forgetOldMessages, ringLate, startDeliveries, sweep } from './sweeper.ts';
 import { classRow, storeClass } from './test-class.ts';
 
 const START = Date.parse('2030-01-07T09:00:00.000Z');
@@ -241,10 +242,61 @@ describe('a message to another system', () => {
     const one = await store();
     const other = await store('academy');
     expect(await deliver()).toBe(2);
-    expect(calls).toEqual([`deliver school/${one.id}`, `deliver academy/${other.id}`]);
+    expect(calls.toSorted()).toEqual([`deliver academy/${other.id}`, `deliver school/${one.id}`]);
     expect(await startedAt(one.id)).toBeInstanceOf(Date);
     expect(await startedAt(other.id, 'academy')).toBeInstanceOf(Date);
     expect(await deliver()).toBe(0);
+  });
+
+  test('is begun again when nothing was heard of it for longer than it ever waits', async () => {
+    const one = await store();
+    await deliver();
+    const heard = (hours: number) =>
+      inTenant(database.db, 'school', (tx) =>
+        tx
+          .update(webhookDeliveries)
+          .set({ startedAt: inSeconds(-hours * 3_600) })
+          .where(eq(webhookDeliveries.id, one.id)),
+      );
+    await heard(4.9);
+    expect(await deliver()).toBe(0);
+    await heard(5.1);
+    expect(await deliver()).toBe(1);
+    expect((await startedAt(one.id))?.getTime()).toBeGreaterThan(AGO.getTime());
+  });
+
+  test('of a school with many waits no longer than those of the others', async () => {
+    const many = await store();
+    const ref = await settledIn('school');
+    const endpoint = await storeEndpoint(database.db, { url: 'https://receiver.example/' });
+    for (let n = 0; n < 20; n++) await storeDelivery(database.db, ref, endpoint);
+    const other = await store('academy');
+    const found = await database.db.orm.execute<{ id: string }>(
+      sql`select id from rollcall_neglected_deliveries(2)`,
+    );
+    expect(found.map(({ id }) => id)).toEqual([many.id, other.id]);
+    expect(await deliver()).toBe(22);
+  });
+
+  test('is kept for thirty days, and longer while it is delivered', async () => {
+    const [young, old, pending] = [await store(), await store(), await store()];
+    const owner = postgres(database.ownerUrl, { max: 1 });
+    await owner`set session_replication_role = replica`;
+    const ago = (days: number) => inSeconds(-days * 86_400).toISOString();
+    await owner`update webhook_messages set created_at = ${ago(29)} where id = ${young.messageId}`;
+    await owner`update webhook_messages set created_at = ${ago(31)} where id in ${owner([old.messageId, pending.messageId])}`;
+    await owner`update webhook_deliveries set status = 'delivered' where id in ${owner([young.id, old.id])}`;
+    await owner.end();
+    expect(await forgetOldMessages({ db: database.db })).toBe(1);
+    const left = (await deliveryRows(database.db)).map(({ id }) => id);
+    expect(left).toEqual(expect.arrayContaining([young.id, pending.id]));
+    expect(left).not.toContain(old.id);
+    expect(await forgetOldMessages({ db: database.db })).toBe(0);
+    const early = inTenant(database.db, 'school', (tx) =>
+      tx.execute(sql`delete from webhook_messages where id = ${young.messageId}`),
+    );
+    await expect(early).rejects.toThrow();
+    await deliver();
   });
 
   test('waits while Temporal is away', async () => {

@@ -1,13 +1,14 @@
 /**
  * Finds the classes that Temporal does not know of, or was not told about: it was away when they were scheduled or
- * moved, or lost its own data; the settled ones that got evidence afterwards; and messages to other systems that nobody has
- * begun to deliver. All of it is idempotent, so several servers may sweep at once.
+ * moved, or lost its own data; the settled ones that got evidence afterwards; and messages to other systems that nobody
+ * delivers, or that are too old to be kept. All of it is idempotent, so several servers may sweep at once.
  */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { calculateClass } from '../db/calculations.ts';
 import { type ClassRef, type Database, inTenant } from '../db/client.ts';
 import { readClass } from '../db/plans.ts';
+import { removeOldMessages } from '../db/retention.ts';
 import { takeRing } from '../db/rings.ts';
 import { classes } from '../db/schema.ts';
 import { noteDeliveryStarted } from '../db/webhook-deliveries.ts';
@@ -26,6 +27,9 @@ const EVERY_MS = 2_000;
 const SILENCE = '15 seconds';
 const AT_ONCE = 200;
 const FAILURES_IN_A_ROW = 3;
+/** A change of a large school tells of a thousand classes at once. */
+const DELIVERIES_AT_ONCE = 8;
+const FORGET_EVERY_MS = 3_600_000;
 
 interface Found {
   [column: string]: unknown;
@@ -36,10 +40,14 @@ interface Found {
 /** Sweeps until stopped. `stop` waits for the sweep that is under way. */
 export function startSweeper(deps: SweeperDeps): { stop(): Promise<void> } {
   const stopping = new AbortController();
+  let forgotMs = 0;
   const running = (async () => {
     while (!stopping.signal.aborted) {
       // Apart: a Temporal that is away keeps nobody from calculating.
-      for (const work of [sweep, ringLate, calculateLate, startDeliveries]) {
+      const forgets = Date.now() - forgotMs >= FORGET_EVERY_MS;
+      if (forgets) forgotMs = Date.now();
+      const always = [sweep, ringLate, calculateLate, startDeliveries];
+      for (const work of forgets ? [...always, forgetOldMessages] : always) {
         await work(deps).catch((error: unknown) =>
           deps.log.warn({ failure: loggable(error) }, 'the sweep failed'),
         );
@@ -101,18 +109,23 @@ async function helpEach<T extends object>(
   found: readonly T[],
   log: Logger,
   help: (one: T) => Promise<void>,
+  atOnce = 1,
 ): Promise<void> {
   let inARow = 0;
-  for (const one of found) {
-    try {
-      await help(one);
-      inARow = 0;
-    } catch (error) {
-      if (++inARow === FAILURES_IN_A_ROW || found.length === 1) throw error;
-      const about: object = one;
-      log.warn({ failure: loggable(error), ...about }, 'the sweeper could not help');
+  const waiting = found.values();
+  const lane = async (): Promise<void> => {
+    for (const one of waiting) {
+      try {
+        await help(one);
+        inARow = 0;
+      } catch (error) {
+        if (++inARow >= FAILURES_IN_A_ROW || found.length === 1) throw error;
+        const about: object = one;
+        log.warn({ failure: loggable(error), ...about }, 'the sweeper could not help');
+      }
     }
-  }
+  };
+  await Promise.all(Array.from({ length: atOnce }, lane));
 }
 
 /** Evidence that came after the settling makes a new version (product §3). Returns how many classes were calculated. */
@@ -133,15 +146,28 @@ export async function calculateLate({ db, log }: Omit<SweeperDeps, 'workflows'>)
 
 /** Starts what announces changes to other systems. Returns how many deliveries were found. */
 export async function startDeliveries({ db, workflows, log }: SweeperDeps): Promise<number> {
-  const unstarted = await db.orm.execute<{ tenant_id: string; id: string }>(
-    sql`select tenant_id, id from rollcall_unstarted_deliveries(${AT_ONCE})`,
+  const neglected = await db.orm.execute<{ tenant_id: string; id: string }>(
+    sql`select tenant_id, id from rollcall_neglected_deliveries(${AT_ONCE})`,
   );
-  const refs = unstarted.map(({ tenant_id: tenantId, id: deliveryId }) => ({ tenantId, deliveryId }));
-  await helpEach(refs, log, async (ref) => {
+  const refs = neglected.map(({ tenant_id: tenantId, id: deliveryId }) => ({ tenantId, deliveryId }));
+  const start = async (ref: (typeof refs)[number]): Promise<void> => {
     await workflows.startDelivery(ref.tenantId, ref.deliveryId);
     await inTenant(db, ref.tenantId, (tx) => noteDeliveryStarted(tx, ref));
-  });
-  return unstarted.length;
+  };
+  await helpEach(refs, log, start, DELIVERIES_AT_ONCE);
+  return neglected.length;
+}
+
+/** Removes what other systems were told more than thirty days ago. Returns how many messages were removed. */
+export async function forgetOldMessages({ db }: Pick<SweeperDeps, 'db'>): Promise<number> {
+  const whose = await db.orm.execute<{ tenant_id: string }>(
+    sql`select tenant_id from rollcall_tenants_with_old_messages(${AT_ONCE})`,
+  );
+  let removed = 0;
+  for (const { tenant_id: tenantId } of whose) {
+    removed += await inTenant(db, tenantId, (tx) => removeOldMessages(tx, tenantId));
+  }
+  return removed;
 }
 
 async function bringUp({ db, workflows }: Omit<SweeperDeps, 'log'>, ref: ClassRef): Promise<string> {
