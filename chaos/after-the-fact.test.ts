@@ -41,6 +41,29 @@ async function importStays(lesson: Lesson): Promise<void> {
 }
 const iso = (ms: number): string => new Date(ms).toISOString();
 
+test.concurrent('a class that waits for nobody but an unknown student is settled by a mark', async () => {
+  const code = 'abc-mark-xyz';
+  const teacher = 'marks@school.example';
+  await rollcall.google.addSpace({ owner: teacher, meeting_code: code });
+  const lesson = await schedule(rollcall, {
+    startsIn: -20,
+    seconds: 10,
+    body: { teacher_email: teacher, meeting_code: code, grace_seconds: 0 },
+  });
+  const there = stay(lesson, teacher);
+  const guest = { kind: 'anonymous' as const, display_name: 'iPad', sessions: there.sessions };
+  await everybodyComes(rollcall, lesson, { participants: [there, guest] });
+  const waiting = await untilStatus(rollcall, lesson, 'reconciling');
+  expect(waiting.missing.map(({ code }) => code)).toEqual(['people_unknown']);
+  const marked = await rollcall.call('PUT', `/api/tutor/sessions/${lesson.id}/attendance`, {
+    student_attendance_status: 'absent',
+  });
+  expect(marked.status).toBe(200);
+  // Its next attempt by itself would be in an hour.
+  expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
+  expect(await statuses(rollcall, lesson)).toEqual(['present', 'absent']);
+});
+
 test.concurrent("a class scheduled after the fact is settled from Meet's data at once", async () => {
   const code = 'abc-mnop-xyz';
   const teacher = 'past@school.example';

@@ -1,5 +1,6 @@
 /** A server dies without a word while people are at the whiteboard, and comes back; so do they. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { signToken } from '../src/cli/token.ts';
@@ -75,7 +76,19 @@ test('a server that is killed loses nobody: they come back, and have stayed', {
   await sleep(Math.max(0, lesson.startMs - 3_000 - Date.now()));
   const [teacher, pupil] = await Promise.all([attend(lesson, lesson.teacher), attend(lesson, student)]);
   await sleep(Math.max(0, lesson.startMs + 10_000 - Date.now()));
+  const killedMs = Date.now();
   await killServer(rollcall);
+  // Nobody can have come back before the next server listens.
+  const owner = postgres(rollcall.ownerUrl, { max: 1 });
+  const kept = await owner`select last_seen_at, last_heartbeat_at from whiteboard_connections
+    where class_id = ${lesson.id} and closed_at is null`;
+  await owner.end();
+  expect(kept).toHaveLength(2);
+  for (const row of kept) {
+    const lostMs = killedMs - Math.min(row.last_seen_at.getTime(), row.last_heartbeat_at.getTime());
+    // One beat a second, and a moment to write it.
+    expect(lostMs).toBeLessThan((GATHERED_SECONDS + 2) * 1_000);
+  }
   await until('both back', async () => teacher.opened() > 1 && pupil.opened() > 1);
   await until('the end of the class', async () => {
     const { body: found } = await rollcall.call<{ status: string }>('GET', `/api/classes/${lesson.id}`);

@@ -113,6 +113,42 @@ test('somebody unmatched is looked at at once', async () => {
   await app.owner`update classes set status = 'ended' where id = ${one.id}`;
 });
 
+test('a class that nobody opened is silent, and its end resolves that', async () => {
+  const endpoint = { url: 'https://93.184.215.14/end', events: ['alert.raised', 'alert.resolved'] };
+  await app.call('POST', '/api/webhooks', { body: endpoint });
+  minute(-30);
+  const one = await scheduleWhiteboard(app, { provider: 'livekit', verify_seconds: 30 });
+  minute(0.9);
+  expect(await look()).toBe(0);
+  minute(2);
+  expect(await look()).toBe(1);
+  expect(await alertsOf(one)).toMatchObject([{ kind: 'capture_silent' }]);
+  await app.call('POST', `/api/classes/${one.id}/cancel`, { body: { reason: 'No worker.' } });
+  expect(await alertsOf(one)).toEqual([]);
+  const told =
+    await app.owner`select event from webhook_messages where class_id = ${one.id} order by created_at`;
+  expect(told.map(({ event }) => event)).toEqual(['alert.raised', 'alert.resolved']);
+  minute(60);
+  expect(await look()).toBe(0);
+});
+
+test('who was matched and is not any more is looked at at once', async () => {
+  const one = await open();
+  minute(1);
+  await look();
+  const [person] = await app.owner`select person_id from class_roster where class_id = ${one.id} limit 1`;
+  const [made] = await app.owner`insert into identities (tenant_id, source, identity, kind)
+    values ('school', 'zoom', ${`x${one.id}`}, 'anonymous') returning id`;
+  await app.owner`insert into class_identities (tenant_id, class_id, identity_id, state, person_id)
+    values ('school', ${one.id}, ${made?.id}, 'matched', ${person?.person_id})`;
+  const due = async () =>
+    (await app.owner`select alerts_due_at <= now() as due from classes where id = ${one.id}`)[0]?.due;
+  await app.owner`update classes set alerts_due_at = '2999-01-01' where id = ${one.id}`;
+  await app.owner`update class_identities set state = 'unmatched', person_id = null where class_id = ${one.id}`;
+  expect(await due()).toBe(true);
+  await app.owner`update classes set status = 'ended' where id = ${one.id}`;
+});
+
 test('of several servers one looks at a class', async () => {
   const one = await open();
   minute(3);

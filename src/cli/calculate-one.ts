@@ -1,9 +1,11 @@
+import { effectiveStatus } from '../attendance/effective-status.ts';
 import { clock, day } from '../attendance/words.ts';
 import { calculateClass } from '../db/calculations.ts';
 import { raisePlan } from '../db/change-class.ts';
 import { phaseOf, windowOf } from '../db/class-phase.ts';
 import { type ClassRef, type Database, inTenant, type Tx } from '../db/client.ts';
 import { latestVersion } from '../db/latest-version.ts';
+import { readMarks } from '../db/marks.ts';
 import { type ClassRow, readClass, type SessionRow } from '../db/plans.ts';
 
 export type Calculated =
@@ -12,7 +14,7 @@ export type Calculated =
       /** Null: it is the first. */
       versionBefore: number | null;
       versionAfter: number;
-      /** How many people came out as what. */
+      /** How many people are what, by calculation or mark. */
       statuses: Record<string, number>;
     }
   | { kind: 'refused'; reason: string };
@@ -32,13 +34,16 @@ export async function calculateOne(
     const reason = await whyNot(tx, found, { calculated: versionBefore !== null, force, nowMs });
     if (reason !== null) return { kind: 'refused', reason };
     const { version, people, missing } = await calculateClass(tx, ref);
+    const { standing } = await readMarks(tx, ref);
     // Its workflow waits for what is no longer missing; the server rings it for a plan that has changed.
     if (found.row.status === 'reconciling' && missing.length === 0) await raisePlan(tx, ref);
     return {
       kind: version === versionBefore ? 'unchanged' : 'calculated',
       versionBefore,
       versionAfter: version,
-      statuses: tally(people.map(({ status }) => status)),
+      statuses: tally(
+        people.map(({ personId, status }) => effectiveStatus(status, standing.get(personId)).status),
+      ),
     };
   });
 }
