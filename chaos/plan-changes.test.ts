@@ -75,7 +75,7 @@ describe.concurrent('a class that is moved', () => {
 
     test('a class that was opened goes back to scheduled when it is moved beyond its lead', async () => {
       // The lead is long, so that the class is open for some seconds wherever in its share the opening falls.
-      const lesson = await schedule(rollcall, { startsIn: 6, seconds: 4, body: { open_lead_seconds: 20 } });
+      const lesson = await schedule(rollcall, { startsIn: 12, seconds: 4, body: { open_lead_seconds: 20 } });
       await untilStatus(rollcall, lesson, 'open');
       const moved = await change(lesson, { start_time: at(22) });
       const { status, opened_at: opened } = await classOf(rollcall, moved);
@@ -108,7 +108,7 @@ describe.concurrent('a class that is moved', () => {
     });
 
     test('its start can no longer be moved', async () => {
-      const lesson = await schedule(rollcall, { startsIn: 2, seconds: 3 });
+      const lesson = await schedule(rollcall, { startsIn: 2, seconds: 30 });
       await untilStatus(rollcall, lesson, 'active');
       const answer = await rollcall.call('PATCH', `/api/classes/${lesson.id}`, { start_time: at(60) });
       expect(answer.status).toBe(409);
@@ -116,7 +116,7 @@ describe.concurrent('a class that is moved', () => {
   });
 
   test('after its end nothing of a class can be moved, whatever it waits for', async () => {
-    const lesson = await schedule(rollcall, { startsIn: 5, seconds: 2 });
+    const lesson = await schedule(rollcall, { startsIn: 5, seconds: 2, body: { grace_seconds: 5 } });
     for (const phase of ['ended', 'reconciling', 'incomplete']) {
       await untilStatus(rollcall, lesson, phase);
       for (const body of [{ end_time: at(60) }, { start_time: at(60) }]) {
