@@ -36,7 +36,7 @@ interface Case {
 }
 const CASES: Case[] = [
   { phase: 'scheduled', plan: { startsIn: 3_600 }, met: false, closes: false },
-  { phase: 'open', plan: { startsIn: 60, body: { open_lead_seconds: 60 } }, met: false, closes: true },
+  { phase: 'open', plan: { startsIn: 14, body: { open_lead_seconds: 20 } }, met: false, closes: true },
   { phase: 'active', plan: { startsIn: 5, seconds: 3_600 }, met: true, closes: true },
   {
     phase: 'ended',
