@@ -69,7 +69,7 @@ async function closeFor(
     case 'livekit':
       // Opened or not: LiveKit makes a room for whoever has a token, and everybody on the roster may have one from the
       // scheduling on.
-      if (roomName !== null) await livekitRooms(deps).close(roomName);
+      if (roomName !== null) await livekitRooms(deps, ref.tenantId).close(roomName);
       return;
     case 'whiteboard':
       return;

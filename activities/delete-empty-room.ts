@@ -20,7 +20,7 @@ export async function deleteEmptyRoom(
   const { row, session } = await inTenant(deps.db, ref.tenantId, (tx) => readClass(tx, ref));
   if (row.provider !== 'livekit' || session.roomName === null) return 'missing';
   try {
-    return await livekitRooms(deps).deleteIfEmpty(session.roomName);
+    return await livekitRooms(deps, ref.tenantId).deleteIfEmpty(session.roomName);
   } catch (error) {
     if (!(error instanceof LiveKitFault)) throw error;
     const retry = retryOf(error, activityInfo().attempt, deps.now(), untilMs);

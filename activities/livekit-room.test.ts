@@ -49,6 +49,16 @@ describe('the room of a class', () => {
     expect(world.livekit.kept).toEqual([{ room, forSeconds: s + 60 }]);
   });
 
+  test("is not made on another school's own LiveKit, and the class says so", async () => {
+    const { ref } = await open();
+    const deps = { livekit: { ...world.livekit, ownTenant: 'elsewhere' } };
+    await expect(world.run(prepareRoom, [ref], { deps })).rejects.toMatchObject({ type: 'not_configured' });
+    expect((await classRow(world.db, ref)).captureProblem).toMatchObject({ code: 'not_configured' });
+    expect(asked()).toEqual([]);
+    await world.run(prepareRoom, [ref], { deps: { livekit: { ...world.livekit, ownTenant: ref.tenantId } } });
+    expect(asked()).toEqual(['create']);
+  });
+
   test('is tried again until LiveKit makes it, and the class says why not', async () => {
     const { ref } = await open();
     world.livekit.fault = AWAY;

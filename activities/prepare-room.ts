@@ -25,7 +25,9 @@ export async function prepareRoom(deps: ActivityDeps, ref: ClassRef): Promise<vo
   const leftMs = windowEndMs - deps.now();
   if (row.provider !== 'livekit' || row.status !== 'open' || roomName === null || leftMs <= 0) return;
   try {
-    await livekitRooms(deps).create(roomName, { keepForSeconds: Math.ceil(leftMs / 1_000) + SLACK_SECONDS });
+    await livekitRooms(deps, ref.tenantId).create(roomName, {
+      keepForSeconds: Math.ceil(leftMs / 1_000) + SLACK_SECONDS,
+    });
     await inTenant(deps.db, ref.tenantId, (tx) => noteProblem(tx, ref, null, deps.now()));
   } catch (error) {
     if (!(error instanceof LiveKitFault)) throw error;

@@ -33,7 +33,7 @@ export async function verifyLiveKitRoom(
   try {
     if (roomName === null) throw new LiveKitFault('not_found', 'never', 'the class has no LiveKit room');
     const notBeforeMs = scope === 'all' ? Math.min(windowEndMs, atMs) : atMs;
-    const listing = await livekitRooms(deps).list(roomName, shared ? {} : { notBeforeMs });
+    const listing = await livekitRooms(deps, ref.tenantId).list(roomName, shared ? {} : { notBeforeMs });
     return { ok: true, found: await store(deps, ref, form, listing), problem: null };
   } catch (error) {
     if (!(error instanceof LiveKitFault)) throw error;

@@ -40,6 +40,18 @@ async function join(id: string, claims: Record<string, unknown> = AMAL, sent: Js
   return await app.call('POST', `/api/classes/${id}/join`, { token: await token(claims), ...sent });
 }
 
+test("a LiveKit whose only key is another school's lets nobody in", async () => {
+  const own = { ...key, tenantId: 'elsewhere' };
+  const theirs = await startTestApp({ livekit: { ...livekit, key: own, keys: [own] }, beside: app });
+  const { class_id: id } = await scheduled();
+  const path = `/api/classes/${id}/join`;
+  expect(await theirs.call('POST', path, { token: await token(AMAL) })).toMatchObject({
+    status: 409,
+    body: { detail: "the class meets on LiveKit, which is another school's own on this server" },
+  });
+  await theirs.stop();
+});
+
 describe('joining a LiveKit class', () => {
   test('answers the server, the room and a token until the end of the class', async () => {
     const { class_id: id, room_name: room } = await scheduled();

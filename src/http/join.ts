@@ -102,6 +102,10 @@ async function roomOf(
       'the class meets on LiveKit, which is not set up on this server: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET',
     );
   }
+  const { tenantId: own } = settings.key;
+  if (own !== null && own !== view.row.tenantId) {
+    throw new Problem('conflict', "the class meets on LiveKit, which is another school's own on this server");
+  }
   if (roomName === null) throw new Problem('conflict', 'the class has no LiveKit room');
   const { endMs } = await windowOf(tx, view);
   return {

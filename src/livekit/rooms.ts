@@ -11,6 +11,8 @@ import { takingTurns } from './turns.ts';
 
 /** LiveKit's rooms in our words. Every function throws LiveKitFault and nothing else. Nothing is repeated. */
 export interface LiveKitRooms {
+  /** Whose own the key is that signs; what is told of anybody else's rooms would be taken for theirs. Null: for all. */
+  readonly ownTenant: string | null;
   /**
    * Who is in the room now. Shared for 10 s per room (one call answers everybody who asks), unless it must not be older
    * than `notBeforeMs`, UTC milliseconds.
@@ -100,6 +102,7 @@ export function createLiveKitRooms(options: {
   }
 
   return {
+    ownTenant: key.tenantId,
     list: (room, { notBeforeMs } = {}) => shared.list(room, notBeforeMs),
     async create(room, { keepForSeconds }) {
       // 0 would be the default of the server.

@@ -74,6 +74,7 @@ export function createTestLiveKit(now: () => number): TestLiveKit {
   }
 
   return Object.assign(test, {
+    ownTenant: null,
     async list(room: string): Promise<RoomListing> {
       ask('list', room);
       const instance = openInstance(room);
