@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { cacheDir } from './src/local/cache-dir.ts';
 
-// Some two hundred processes are started, and half of what each does is to compile the same modules.
+// Some two hundred processes are started, and a third of what each takes to load is compiling the same modules.
 process.env.NODE_COMPILE_CACHE ??= join(cacheDir(process.env), 'node-compile');
 
 /**
@@ -42,7 +42,7 @@ export default defineConfig({
   test: {
     // Threads crash the Temporal worker.
     pool: 'forks',
-    // Each file has its own database and namespace; loading all of Rollcall again for each took a quarter of the run.
+    // Each file has its own database and namespace; loading all of Rollcall again for each took an eighth of the run's CPU.
     isolate: false,
     // More than a small machine has cores: most of them wait for real servers.
     maxWorkers: 3,

@@ -16,9 +16,9 @@ import type { ActivityDeps } from './index.ts';
 export const GONE = 410;
 /** Between two attempts: 5 s, doubled each time up to four hours. A receiver may ask for more patience, not for less. */
 const FIRST_WAIT_MS = 5_000;
-const LONGEST_WAIT_MS = 4 * 3_600_000;
+export const LONGEST_WAIT_MS = 4 * 3_600_000;
 /** Also of a delivery whose workflow had to be started again. */
-const GIVEN_UP_AFTER_MS = 3 * 24 * 3_600_000;
+export const GIVEN_UP_AFTER_MS = 3 * 24 * 3_600_000;
 /** At a time by one worker: the slow receivers of one school leave room for the others. */
 const MOST_OF_ONE_TENANT = 10;
 const BUSY_MS = 5_000;

@@ -1,13 +1,13 @@
 import { inTenant } from '../src/db/client.ts';
 import { disableEndpoint, endFailed, readDelivery } from '../src/db/webhook-deliveries.ts';
-import { GONE } from './deliver-webhook.ts';
+import { GIVEN_UP_AFTER_MS, GONE, LONGEST_WAIT_MS } from './deliver-webhook.ts';
 import type { ActivityDeps } from './index.ts';
 
 /**
  * The three days of a delivery, less the longest wait between two attempts: Temporal makes no attempt that would come after
  * them, so the last may be that much earlier.
  */
-const FAILING_FOR_MS = (3 * 24 - 4) * 3_600_000;
+const FAILING_FOR_MS = GIVEN_UP_AFTER_MS - LONGEST_WAIT_MS;
 
 /** Ends a delivery that failed for good, and disables its endpoint when it took nothing in all that time, or is gone. */
 export async function giveUpDelivery(

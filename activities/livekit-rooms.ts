@@ -4,17 +4,19 @@ import type { ActivityDeps } from './index.ts';
 
 /** The rooms of LiveKit. Throws a fault that names the cure where LiveKit is off, or another tenant's own. */
 export function livekitRooms({ livekit }: Pick<ActivityDeps, 'livekit'>, tenantId: string): LiveKitRooms {
-  if (livekit !== null && (livekit.ownTenant === null || livekit.ownTenant === tenantId)) return livekit;
-  if (livekit !== null) {
+  if (livekit === null) {
+    throw new LiveKitFault(
+      'not_configured',
+      'never',
+      'LiveKit is off: the worker needs LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET',
+    );
+  }
+  if (livekit.ownTenant !== null && livekit.ownTenant !== tenantId) {
     throw new LiveKitFault(
       'not_configured',
       'never',
       "LiveKit is another school's own: the worker needs a key without a tenant in LIVEKIT_KEYS",
     );
   }
-  throw new LiveKitFault(
-    'not_configured',
-    'never',
-    'LiveKit is off: the worker needs LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET',
-  );
+  return livekit;
 }

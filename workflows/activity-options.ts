@@ -148,6 +148,7 @@ const { deliverWebhook } = proxyActivities<Activities>({
   startToCloseTimeout: '30 seconds', // a receiver has 15 s, and our database may take its time
   // A weekend: so long somebody may be away who could mend the receiver.
   scheduleToCloseTimeout: '3 days',
+  // As the activity asks for by its own count; this alone decides where not a receiver but our database failed.
   retry: {
     initialInterval: '5 seconds', // a receiver that is just being restarted
     backoffCoefficient: 2,

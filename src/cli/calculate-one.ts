@@ -1,7 +1,7 @@
 import { effectiveStatus } from '../attendance/effective-status.ts';
 import { clock, day } from '../attendance/words.ts';
 import { calculateClass } from '../db/calculations.ts';
-import { raisePlan } from '../db/change-class.ts';
+import { wakeIfWhole } from '../db/change-class.ts';
 import { phaseOf, windowOf } from '../db/class-phase.ts';
 import { type ClassRef, type Database, inTenant, type Tx } from '../db/client.ts';
 import { latestVersion } from '../db/latest-version.ts';
@@ -35,8 +35,7 @@ export async function calculateOne(
     if (reason !== null) return { kind: 'refused', reason };
     const { version, people, missing } = await calculateClass(tx, ref);
     const { standing } = await readMarks(tx, ref);
-    // Its workflow waits for what is no longer missing; the server rings it for a plan that has changed.
-    if (found.row.status === 'reconciling' && missing.length === 0) await raisePlan(tx, ref);
+    await wakeIfWhole(tx, found.row, missing);
     return {
       kind: version === versionBefore ? 'unchanged' : 'calculated',
       versionBefore,

@@ -215,6 +215,15 @@ export async function cancelClass(
   return { kind: 'changed', view: await viewClass(tx, ref), planVersion };
 }
 
+/** Its workflow waits for what is no longer missing, and may wait for hours: then the sweeper rings it. */
+export async function wakeIfWhole(
+  tx: Tx,
+  { tenantId, id: classId, status }: Pick<ClassRow, 'tenantId' | 'id' | 'status'>,
+  missing: readonly unknown[],
+): Promise<void> {
+  if (status === 'reconciling' && missing.length === 0) await raisePlan(tx, { tenantId, classId });
+}
+
 /** Lets the sweeper ring the workflow. */
 export async function raisePlan(tx: Tx, ref: ClassRef): Promise<void> {
   await tx

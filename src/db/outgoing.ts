@@ -24,7 +24,7 @@ export async function announce(
   await announceIfWanted(tx, ref, event, async () => data);
 }
 
-/** As {@link announce}, where finding out what to say takes work: nobody does it when nobody listens. */
+/** As {@link announce}, where finding out what to say takes work: nobody does it when nobody subscribes. */
 export async function announceIfWanted(
   tx: Tx,
   { tenantId, classId }: ClassRef,

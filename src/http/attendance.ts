@@ -7,7 +7,7 @@ import {
   readCalculation,
   type StoredCalculation,
 } from '../db/calculations.ts';
-import { raisePlan } from '../db/change-class.ts';
+import { wakeIfWhole } from '../db/change-class.ts';
 import { phaseOf } from '../db/class-phase.ts';
 import { statusAt } from '../db/classes.ts';
 import type { ClassRef, Tx } from '../db/client.ts';
@@ -77,8 +77,7 @@ export const attendanceRoutes = [
       try {
         const stored = await calculateClass(tx, ref, policyVersion === undefined ? {} : { policyVersion });
         const body = await storedAttendance(tx, ref, stored, nowMs);
-        // Its workflow waits for what is no longer missing, and may wait for hours: the sweeper rings it.
-        if (found.row.status === 'reconciling' && stored.missing.length === 0) await raisePlan(tx, ref);
+        await wakeIfWhole(tx, found.row, stored.missing);
         return { status: 200, body };
       } catch (error) {
         if (!(error instanceof PolicyNotFound)) throw error;

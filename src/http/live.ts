@@ -95,7 +95,7 @@ export function createLive({ db, now, log, metrics }: Pick<Deps, 'db' | 'now' | 
         const roll = await readRoll(watched.ref);
         tell(watched, roll);
         for (const [res, newcomer] of newcomers) {
-          if (waiting.delete(res)) welcome(watched, res, newcomer.lastEventId, roll);
+          if (waiting.has(res)) welcome(watched, res, newcomer.lastEventId, roll);
           newcomer.begun.resolve();
         }
         pauseMs = LOOK_EVERY_MS;
@@ -126,19 +126,12 @@ export function createLive({ db, now, log, metrics }: Pick<Deps, 'db' | 'now' | 
     watched.told = roll;
     if (change === null) return;
     const alerts = before === null ? [] : newAlerts(before, roll);
-    const told = [
+    const told = moment(roll, [
       eventText('change', change),
       ...alerts.map((alert) => eventText('alert', { class_id: roll.class_id, at: roll.at, alert })),
-    ];
-    const settled = SETTLED.has(roll.status);
-    for (const res of watched.ready) {
-      // Whoever is cut off in the middle has not seen it all: the id comes with the last of them.
-      if (!settled) write(res, withId(roll, told));
-      else {
-        write(res, told.join(''));
-        finish(watched, res, roll);
-      }
-    }
+    ]);
+    for (const res of watched.ready) write(res, told);
+    if (SETTLED.has(roll.status)) for (const res of watched.ready) finish(watched, res);
   };
 
   const welcome = (
@@ -148,25 +141,22 @@ export function createLive({ db, now, log, metrics }: Pick<Deps, 'db' | 'now' | 
     roll: LiveRoll,
   ): void => {
     const seen = lastEventId === revisionOf(roll);
-    if (seen && SETTLED.has(roll.status)) {
+    const settled = SETTLED.has(roll.status);
+    if (seen && settled) {
       // Tells a client that comes back to a settled class to stop coming.
-      watched.ready.add(res);
       remove(watched, res);
       res.writeHead(204).end();
       return;
     }
+    watched.waiting.delete(res);
     watched.ready.add(res);
     res.writeHead(200, HEADERS);
     write(res, `retry: ${COME_BACK_MS}\n\n`);
-    const settled = SETTLED.has(roll.status);
-    const snapshot = [eventText('snapshot', roll)];
-    if (!seen) write(res, settled ? snapshot.join('') : withId(roll, snapshot));
-    if (settled) finish(watched, res, roll);
+    if (!seen) write(res, moment(roll, [eventText('snapshot', roll)]));
+    if (settled) finish(watched, res);
   };
 
-  const finish = (watched: Watched, res: ServerResponse, roll: LiveRoll): void => {
-    const settled = { class_id: roll.class_id, at: roll.at, status: roll.status };
-    write(res, withId(roll, [eventText('settled', settled)]));
+  const finish = (watched: Watched, res: ServerResponse): void => {
     remove(watched, res);
     end(res);
   };
@@ -210,10 +200,9 @@ export function createLive({ db, now, log, metrics }: Pick<Deps, 'db' | 'now' | 
       metrics.liveWatchers.set(++watching);
       // A connection that breaks says so with `close` too.
       res.on('error', () => {});
-      const expired = setTimeout(
-        () => end(res),
-        Math.min(Math.max(0, untilMs - Date.now()), LONGEST_TIMER_MS),
-      );
+      // Whoever has been told nothing yet is not to take the end for an answer.
+      const over = () => (res.headersSent ? end(res) : res.destroy());
+      const expired = setTimeout(over, Math.min(Math.max(0, untilMs - Date.now()), LONGEST_TIMER_MS));
       res.once('close', () => {
         clearTimeout(expired);
         remove(watched, res);
@@ -256,9 +245,15 @@ const HEADERS = {
 const eventText = (event: string, data: unknown): string =>
   `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 
-/** Events that belong together, of which the last says how the roll is after them. */
-const withId = (roll: LiveRoll, events: readonly string[]): string =>
-  events.map((text, n) => (n === events.length - 1 ? `id: ${revisionOf(roll)}\n${text}` : text)).join('');
+/**
+ * What is told of one moment, and at the end that it is one. The id, which says how the roll is after it, comes with the last
+ * event: whoever is cut off in the middle has not seen it all.
+ */
+function moment(roll: LiveRoll, events: readonly string[]): string {
+  const { class_id, at, status } = roll;
+  const all = SETTLED.has(status) ? [...events, eventText('settled', { class_id, at, status })] : events;
+  return `${all.slice(0, -1).join('')}id: ${revisionOf(roll)}\n${all.at(-1)}`;
+}
 
 /** To whoever is still there, and reads. */
 function write(res: ServerResponse, text: string): void {

@@ -1,6 +1,6 @@
 import { effectiveStatus } from '../attendance/effective-status.ts';
 import { calculateClass, readCalculation } from '../db/calculations.ts';
-import { raisePlan } from '../db/change-class.ts';
+import { wakeIfWhole } from '../db/change-class.ts';
 import { viewClass } from '../db/classes.ts';
 import type { ClassRef, Tx } from '../db/client.ts';
 import { appendMarks, type ClassMarks, type NewMark, readMarks } from '../db/marks.ts';
@@ -93,6 +93,5 @@ async function takeNotice(tx: Tx, row: ClassRow): Promise<void> {
   const { missing, version } = await calculateClass(tx, ref);
   // A new version is announced as such, and the marks with it.
   if (version === before?.version) await announceAttendance(tx, ref);
-  // Its workflow waits for what is no longer missing, and may wait for hours: the sweeper rings it for a plan that changed.
-  if (row.status === 'reconciling' && missing.length === 0) await raisePlan(tx, ref);
+  await wakeIfWhole(tx, row, missing);
 }
