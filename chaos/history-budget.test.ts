@@ -60,7 +60,7 @@ describe('the history of a run', () => {
 
   test('is no larger for 300 students than for 3', () => {
     const largest = (runs: Run[]) => Math.max(...runs.map((run) => run.largestResult));
-    // The number of people present has two digits more.
-    expect(largest(many)).toBeLessThanOrEqual(largest(few) + 2);
+    // Numbers have some digits more; the id of one person alone would be 36 bytes.
+    expect(largest(many)).toBeLessThan(largest(few) + 36);
   });
 });

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { pino } from 'pino';
@@ -18,6 +17,7 @@ import { createClassWorkflows } from '../temporal/class-workflows.ts';
 import { type LiveKitClass, storeLiveKitClass } from '../temporal/test-livekit-class.ts';
 import { createTestNamespace } from '../temporal/test-namespace.ts';
 import { logRuntimeTo } from '../temporal/workers.ts';
+import { workflowBundle } from '../temporal/workflow-bundle.ts';
 import { CLI, environment, noConnectionIsLeft, rollcall, spawnRollcall } from './test-rollcall.ts';
 import { addEvidence, changeRow, storeSettled } from './test-settled.ts';
 
@@ -197,8 +197,13 @@ describe.concurrent('what Temporal tells of the workflow', () => {
     onTestFinished: TestContext['onTestFinished'],
   ): Promise<void> {
     const connection = await NativeConnection.connect({ address });
-    const workflowsPath = resolve(import.meta.dirname, '../../workflows/index.ts');
-    const worker = await Worker.create({ connection, namespace, taskQueue: MAIN_QUEUE, workflowsPath });
+    const bundle = { code: await workflowBundle() };
+    const worker = await Worker.create({
+      connection,
+      namespace,
+      taskQueue: MAIN_QUEUE,
+      workflowBundle: bundle,
+    });
     const running = worker.run();
     onTestFinished(async () => {
       worker.shutdown();

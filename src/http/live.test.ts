@@ -219,7 +219,7 @@ describe('the end', () => {
 
   test('of a token ends the stream of whoever came with it', async () => {
     const one = await scheduleWhiteboard(app);
-    const watcher = await watchClass(app.url, one.id, { token: await token({}, { expires: '1s' }) });
+    const watcher = await watchClass(app.url, one.id, { token: await token({}, { expires: '4s' }) });
     expect((await watcher.next())?.event).toBe('snapshot');
     expect(await watcher.next()).toBeNull();
   });

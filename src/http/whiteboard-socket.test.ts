@@ -1,5 +1,6 @@
 /** Real sockets on a real server and database; only the clock is turned. */
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
   at,
@@ -389,7 +390,7 @@ test('whoever goes in the middle of the handshake leaves no open connection', as
   second(0);
   const { hostname, port } = new URL(app.url);
   const bearer = await tokenOf(one.student);
-  for (let n = 0; n < 10; n++) {
+  const goAfter = async (n: number, waitMs: number): Promise<void> => {
     const socket = connect(Number(port), hostname);
     const lines = [
       `GET /ws/whiteboard/${one.id}?connection_id=tab-${n} HTTP/1.1`,
@@ -401,11 +402,13 @@ test('whoever goes in the middle of the handshake leaves no open connection', as
       `Authorization: Bearer ${bearer}`,
     ];
     socket.write(`${lines.join('\r\n')}\r\n\r\n`);
-    // Sooner and later, until it is in the middle.
-    setTimeout(() => socket.destroy(), n * 2);
+    await sleep(waitMs);
+    socket.destroy();
+  };
+  // Sooner and later, until some are in the middle: the server has heard of them.
+  for (let apartMs = 2; (await storedConnections(app, one.id)).length === 0; apartMs *= 2) {
+    await Promise.all(Array.from({ length: 10 }, (_, n) => goAfter(n, n * apartMs)));
   }
-  // Where the server heard of it at all.
-  await expect.poll(() => storedConnections(app, one.id)).not.toEqual([]);
   await expect
     .poll(async () => (await storedConnections(app, one.id)).filter((row) => row.closed_at === null), {
       timeout: 10_000,

@@ -142,9 +142,8 @@ export async function startLocalRollcall(options: LocalRollcallOptions): Promise
 }
 
 /**
- * Loading the modules makes 160 MB of garbage, most of it the exports of drizzle-orm's package.json, read again for each
- * of its files. V8 lets the young generation grow with it and keeps the pages, so it is bounded. With 4 MB the idle server is
- * 20 MB smaller still, and each delivery of LiveKit costs it a tenth more.
+ * V8 lets the young generation grow with the garbage of loading the modules and keeps the pages, so it is bounded. With 4 MB
+ * the idle server is 20 MB smaller still, and each delivery of LiveKit costs it a tenth more.
  */
 const SMALL_YOUNG_GENERATION = ['--max-semi-space-size=16'];
 

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { DefaultLogger, type NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { Activities } from '../../activities/index.ts';
@@ -9,8 +8,7 @@ import {
   MEET_SPACES_QUEUE,
   WEBHOOK_QUEUE,
 } from '../../workflows/queues.ts';
-
-const WORKFLOWS = resolve(import.meta.dirname, '../../workflows/index.ts');
+import { workflowBundle } from './workflow-bundle.ts';
 
 /** Google allows 6,000 reads a minute to a project; a fetch of an ordinary class takes about ten. */
 const MEET_FETCHES_PER_SECOND = 10;
@@ -47,7 +45,7 @@ export async function createWorkers(options: {
     Worker.create({
       ...common,
       taskQueue: MAIN_QUEUE,
-      workflowsPath: WORKFLOWS,
+      workflowBundle: { code: await workflowBundle() },
       maxCachedWorkflows: 600,
       maxConcurrentActivityTaskExecutions: 40,
     }),
