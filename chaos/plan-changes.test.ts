@@ -1,4 +1,5 @@
-/** A class is moved in every phase of its life, and its one workflow follows. */
+/** A class is asked for again, or moved in any phase of its life, and has one workflow all along. */
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { evidenceOf } from './evidence.ts';
 import { ring, workflowsOf } from './history.ts';
@@ -6,12 +7,13 @@ import {
   classOf,
   everybodyComes,
   type Lesson,
+  lessonRequest,
   schedule,
   statuses,
   untilSettled,
   untilStatus,
 } from './lesson.ts';
-import { startTestRollcall, type TestRollcall } from './test-rollcall.ts';
+import { startTestRollcall, type TestRollcall, until } from './test-rollcall.ts';
 
 let rollcall: TestRollcall;
 beforeAll(async () => {
@@ -135,5 +137,50 @@ describe.concurrent('a class that is moved', () => {
     const { ended_at: ended } = await untilSettled(rollcall, lesson);
     const [first] = (await evidenceOf(rollcall, lesson)).calculations;
     expect(first?.calculated_at.getTime()).toBeGreaterThanOrEqual(Date.parse(ended ?? '') + 5_000);
+  });
+});
+
+const repeatable = () => lessonRequest({ startsIn: 3_600, body: { external_id: randomUUID() } });
+const send = (body: unknown) =>
+  rollcall.call<{ class_id: string; differences?: { field: string }[] }>('POST', '/api/schedule/class', body);
+const lessonOf = (id: string): Lesson => ({ id, startMs: 0, endMs: 0, teacher: '', students: [] });
+const untilListed = (id: string) =>
+  until('the workflow', async () => (await workflowsOf(rollcall, lessonOf(id))) || null);
+
+describe.concurrent('a scheduling system that repeats itself under its own id of a class', () => {
+  test('the same request again is answered with the class that is there', async () => {
+    const body = repeatable();
+    const first = await send(body);
+    const again = await send({ ...body, student_emails: body.student_emails.toReversed() });
+    expect([first.status, again.status]).toEqual([201, 200]);
+    expect(again.body.class_id).toBe(first.body.class_id);
+    expect(await untilListed(first.body.class_id)).toBe(1);
+  });
+
+  test('of twenty at once one makes the class and nineteen find it', async () => {
+    const body = repeatable();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => send(body)));
+    const created = answers.filter(({ status }) => status === 201);
+    expect(created).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(19);
+    const ids = new Set(answers.map((answer) => answer.body.class_id));
+    expect(ids.size).toBe(1);
+    const [id = ''] = ids;
+    expect(await untilListed(id)).toBe(1);
+  });
+
+  test('another request under the same id is refused and says what differs', async () => {
+    const body = repeatable();
+    const first = await send(body);
+    const other = await send({ ...body, subject: 'Geometry', duration_seconds: 600 });
+    expect(other.status).toBe(409);
+    expect(other.body.class_id).toBe(first.body.class_id);
+    expect(other.body.differences?.map(({ field }) => field)).toEqual(['end_time', 'subject']);
+  });
+
+  test('of two different requests at once one is refused', async () => {
+    const body = repeatable();
+    const answers = await Promise.all([send(body), send({ ...body, subject: 'Geometry' })]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
   });
 });
