@@ -34,8 +34,8 @@ async function everyVersion({ id }: Lesson): Promise<string[][]> {
 
 test.concurrent('a conference that Meet tells of seconds after the class is waited for', async () => {
   const lesson = await schedule(rollcall, { seconds: 4 });
-  await everybodyComes(rollcall, lesson, { late_by_seconds: 10 });
   await untilStatus(rollcall, lesson, 'reconciling');
+  await everybodyComes(rollcall, lesson);
   expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
   expect(await statuses(rollcall, lesson)).toEqual(['present', 'present']);
   const versions = await everyVersion(lesson);
