@@ -2,13 +2,12 @@ import { ApplicationFailure, activityInfo } from '@temporalio/activity';
 import { type ClassRef, inTenant } from '../src/db/client.ts';
 import { planOf, readClass } from '../src/db/plans.ts';
 import { LiveKitFault } from '../src/livekit/fault.ts';
+import { KEPT_LONGER_SECONDS } from '../src/livekit/rooms.ts';
 import type { ActivityDeps } from './index.ts';
 import { livekitRooms } from './livekit-rooms.ts';
 import { noteProblem } from './note-problem.ts';
 import { retryOf, speechOf } from './provider-retry.ts';
 
-/** Our clock and LiveKit's differ, and whoever deletes the room at the end wants to find it. */
-const SLACK_SECONDS = 60;
 /** Trying costs LiveKit nothing and the history nothing: whoever mends what was refused need not touch the class. */
 const REFUSED_AGAIN_MS = 60_000;
 
@@ -26,7 +25,7 @@ export async function prepareRoom(deps: ActivityDeps, ref: ClassRef): Promise<vo
   if (row.provider !== 'livekit' || row.status !== 'open' || roomName === null || leftMs <= 0) return;
   try {
     await livekitRooms(deps, ref.tenantId).create(roomName, {
-      keepForSeconds: Math.ceil(leftMs / 1_000) + SLACK_SECONDS,
+      keepForSeconds: Math.ceil(leftMs / 1_000) + KEPT_LONGER_SECONDS,
     });
     await inTenant(deps.db, ref.tenantId, (tx) => noteProblem(tx, ref, null, deps.now()));
   } catch (error) {

@@ -3,7 +3,7 @@
  * answer. It sits before Express, whose way through costs as much as the insert. LiveKit tries five times, keeps
  * one request in flight for each room, and takes any 4xx for delivered: what is not stored is a 503.
  */
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Database } from '../db/client.ts';
@@ -15,7 +15,7 @@ import {
   storeDeliveries,
 } from '../ingest/store-deliveries.ts';
 import type { LiveKitKey } from '../livekit/keys.ts';
-import { readDelivery } from '../livekit/read-webhook.ts';
+import { MOST_BYTES, readDelivery } from '../livekit/read-webhook.ts';
 import { signatureCheck } from '../livekit/webhook-signature.ts';
 import { loggable } from '../loggable.ts';
 import type { Metrics } from '../metrics.ts';
@@ -39,11 +39,6 @@ interface WebhookDeps {
   news: RoomNews;
 }
 
-/** Read so that a signed delivery that is too large can be kept as such; what is larger is not read. */
-const MOST_BYTES = 1024 * 1024;
-/** LiveKit's own are a few KiB. Whoever sends more has not shown yet who it is, and may take so much memory at once. */
-const LARGE_BYTES = 64 * 1024;
-const MOST_LARGE = 16;
 /** Two full batches: more would wait longer than a repetition is worth. */
 const MOST_WAITING = 300;
 const ROWS_PER_COMMIT = 150;
@@ -60,7 +55,6 @@ export function createLiveKitWebhook({ db, keys, now, log, metrics, news }: Webh
     mostRows: ROWS_PER_COMMIT,
     mostInFlight: COMMITS_IN_FLIGHT,
   });
-  const large = { now: 0 };
   let warnedMs = Number.NEGATIVE_INFINITY;
 
   /** An operator must hear of a wrong key; nobody needs ten thousand lines about one. */
@@ -72,12 +66,15 @@ export function createLiveKitWebhook({ db, keys, now, log, metrics, news }: Webh
   };
 
   const verified = async (req: IncomingMessage): Promise<SignedDelivery> => {
-    const body = await bodyOf(req, large);
-    const bodyHash = hash('sha256', body, 'buffer');
-    const signature = check(authorizationOf(req), bodyHash);
-    if (!signature.ok) throw new Problem('not-authenticated', `not signed by LiveKit: ${signature.reason}`);
-    const delivery = readDelivery(body, now(), bodyHash.toString('hex'));
-    return { delivery, keyTenant: signature.key.tenantId };
+    const signedBy = (bodyHash: Buffer | null): LiveKitKey => {
+      const signature = check(authorizationOf(req), bodyHash);
+      if (signature.ok) return signature.key;
+      throw new Problem('not-authenticated', `not signed by LiveKit: ${signature.reason}`);
+    };
+    // Whoever sends more than LiveKit ever does shows first who it is.
+    const { kept, bytes, bodyHash } = await bodyOf(req, () => void signedBy(null));
+    const { tenantId: keyTenant } = signedBy(bodyHash);
+    return { delivery: readDelivery(kept, now(), { rawHash: bodyHash.toString('hex'), bytes }), keyTenant };
   };
 
   return {
@@ -142,7 +139,7 @@ function problemOf(error: unknown): Problem {
 function refuse(req: IncomingMessage, res: ServerResponse, problem: Problem): void {
   if (res.headersSent || res.destroyed) return;
   // What was not read of a small body is read and forgotten: connecting anew would cost both sides more.
-  const goesOn = req.complete || Number(req.headers['content-length']) <= LARGE_BYTES;
+  const goesOn = req.complete || Number(req.headers['content-length']) <= MOST_BYTES;
   res.writeHead(problemStatus(problem.code), {
     'Content-Type': 'application/problem+json',
     ...problem.extra.headers,
@@ -161,31 +158,44 @@ function authorizationOf({ headers, rawHeaders }: IncomingMessage): string | und
   return given === 1 ? headers.authorization : undefined;
 }
 
-/** By events, which cost less than an iterator over the request: this is done for every delivery. */
-function bodyOf(req: IncomingMessage, large: { now: number }): Promise<Buffer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+interface Body {
+  /** Of one that is larger than what is read, its beginning. */
+  kept: Buffer;
+  bytes: number;
+  /** SHA-256 of the whole. */
+  bodyHash: Buffer;
+}
+
+/**
+ * By events, which cost less than an iterator over the request: this is done for every delivery.
+ * @param mayGoOn throws where one that is larger than what is read is not to be read to its end
+ */
+function bodyOf(req: IncomingMessage, mayGoOn: () => void): Promise<Body> {
+  const { promise, resolve, reject } = Promise.withResolvers<Body>();
   const chunks: Buffer[] = [];
   let bytes = 0;
-  let isLarge = false;
-  const refused = (): Problem | null => {
-    if (bytes > MOST_BYTES)
-      return new Problem('body-too-large', `the body is larger than ${MOST_BYTES} bytes`);
-    if (bytes <= LARGE_BYTES || isLarge) return null;
-    if (large.now >= MOST_LARGE) return tryAgain('too many large bodies are being read', retryAfter());
-    isLarge = true;
-    large.now++;
-    return null;
-  };
+  let long: ReturnType<typeof createHash> | null = null;
+  let refused = false;
   req.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    const problem = refused();
-    if (problem === null) chunks.push(chunk);
-    else reject(problem);
+    if (refused) return;
+    if (long !== null) return void long.update(chunk);
+    chunks.push(chunk);
+    if (bytes <= MOST_BYTES) return;
+    try {
+      mayGoOn();
+      long = createHash('sha256').update(Buffer.concat(chunks));
+    } catch (error) {
+      refused = true;
+      reject(error);
+    }
   });
-  req.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+  req.on('end', () => {
+    const kept = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+    resolve({ kept, bytes, bodyHash: long?.digest() ?? hash('sha256', kept, 'buffer') });
+  });
   req.on('error', reject);
   req.on('close', () => {
-    if (isLarge) large.now--;
     // Cut off in its middle: there is neither an end nor always an error.
     if (!req.complete) reject(new Problem('broken-request', 'the connection was cut'));
   });

@@ -30,7 +30,7 @@ const STUDENT = {
 };
 
 describe('a token to join with', () => {
-  test('is for one person, one device and one room, and says no more', async () => {
+  test('is for one person, one device and one room, which it may make, and says no more', async () => {
     const expiresMs = Date.UTC(2040, 0, 1);
     expect(decodeJwt(await tokenOf({ expiresMs }))).toEqual({
       iss: 'devkey',
@@ -39,6 +39,7 @@ describe('a token to join with', () => {
       nbf: expect.any(Number),
       exp: expiresMs / 1_000,
       video: STUDENT,
+      roomConfig: expect.objectContaining({ emptyTimeout: expect.any(Number) }),
     });
   });
 
@@ -86,6 +87,16 @@ describe('LiveKit', () => {
     const { settings } = livekit();
     const key = { ...settings.key, secret: 'another secret of at least 32 characters' };
     expect(await validate(await tokenOf({ settings: { ...settings, key } }))).toBe(401);
+  });
+
+  test('keeps a room that was made by whoever came first as long as the token lives, and a minute longer', async () => {
+    const room = 'school-quran-session-early';
+    await livekit().join(await tokenOf({ room, expiresMs: Date.now() + 1_800_000 }));
+    const [made] = await livekit().client.listRooms([room]);
+    for (const seconds of [made?.emptyTimeout, made?.departureTimeout]) {
+      expect(seconds).toBeGreaterThan(1_800 + 60 - 10);
+      expect(seconds).toBeLessThanOrEqual(1_800 + 60 + 1);
+    }
   });
 
   test('lets a teacher publish everything and a student no screen, and neither command the room', async () => {

@@ -1,8 +1,9 @@
-import { TrackSource } from '@livekit/protocol';
+import { RoomConfiguration, TrackSource } from '@livekit/protocol';
 import { AccessToken } from 'livekit-server-sdk';
 import type { RosterRole } from '../attendance/facts.ts';
 import { joinIdentity } from './identity-form.ts';
 import type { LiveKitSettings } from './keys.ts';
+import { KEPT_LONGER_SECONDS } from './rooms.ts';
 
 export interface JoinTokenRequest {
   settings: LiveKitSettings;
@@ -24,12 +25,16 @@ export interface JoinTokenRequest {
  */
 export async function createJoinToken(request: JoinTokenRequest): Promise<string> {
   const { settings, room, personId, device, name, role, expiresMs } = request;
+  const lifeSeconds = Math.ceil(expiresMs / 1_000) - Math.floor(Date.now() / 1_000);
   const token = new AccessToken(settings.key.apiKey, settings.key.secret, {
     identity: joinIdentity(personId, device),
     name,
     // In words: the number 0 would stand for six hours.
-    ttl: `${Math.ceil(expiresMs / 1_000) - Math.floor(Date.now() / 1_000)}s`,
+    ttl: `${lifeSeconds}s`,
   });
+  // Whoever comes before the room is made makes it, and LiveKit's own times would close it as soon as they leave.
+  const keptSeconds = Math.max(0, lifeSeconds) + KEPT_LONGER_SECONDS;
+  token.roomConfig = new RoomConfiguration({ emptyTimeout: keptSeconds, departureTimeout: keptSeconds });
   token.addGrant({
     room,
     roomJoin: true,

@@ -39,7 +39,7 @@ export type Delivery =
   | (Received & { kind: 'unusable'; reason: string });
 
 /** Product §6: 64 KiB for webhooks; the longest that LiveKit sends is a few. */
-const MOST_BYTES = 64 * 1024;
+export const MOST_BYTES = 64 * 1024;
 /** What lies further ahead has not happened. */
 const FUTURE_TOLERANCE_MS = 5 * 60_000;
 /** LiveKit's first release. */
@@ -54,13 +54,17 @@ const KINDS: Readonly<Record<string, EventKind>> = {
 };
 
 /**
+ * @param body of one that is too large, more than the most that is read will do
  * @param receivedMs UTC milliseconds, by our clock
- * @param rawHash SHA-256 of the body in hexadecimal, where it is known already
+ * @param whole SHA-256 of the whole body in hexadecimal and its length, where they are known already
  */
 export function readDelivery(
   body: Buffer,
   receivedMs: number,
-  rawHash: string = hash('sha256', body, 'hex'),
+  { rawHash, bytes }: { rawHash: string; bytes: number } = {
+    rawHash: hash('sha256', body, 'hex'),
+    bytes: body.length,
+  },
 ): Delivery {
   const received: Received = {
     eventId: `sha256:${rawHash}`,
@@ -70,8 +74,7 @@ export function readDelivery(
     rawHash,
   };
   const unusable = (reason: string): Delivery => ({ ...received, kind: 'unusable', reason });
-  if (body.length > MOST_BYTES)
-    return unusable(`it has ${body.length} bytes; at most ${MOST_BYTES} are read`);
+  if (bytes > MOST_BYTES) return unusable(`it has ${bytes} bytes; at most ${MOST_BYTES} are read`);
   let webhook: WebhookEvent;
   try {
     webhook = WebhookEvent.fromJson(pick(JSON.parse(received.raw), READ), { ignoreUnknownFields: true });
