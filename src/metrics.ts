@@ -5,6 +5,7 @@ export interface Metrics {
   registry: Registry;
   httpSeconds: Histogram<'method' | 'route' | 'status'>;
   webhookSeconds: Histogram<'outcome'>;
+  nobodysDeliveries: Counter;
   databaseFailures: Counter;
   temporalFailures: Counter<'call'>;
   eventsAccepted: Counter;
@@ -31,6 +32,11 @@ export function createMetrics(): Metrics {
       help: 'Time to verify, commit and acknowledge a delivery of LiveKit, by what became of it',
       labelNames: ['outcome'],
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
+      registers,
+    }),
+    nobodysDeliveries: new Counter({
+      name: 'rollcall_nobodys_deliveries_total',
+      help: "Signed deliveries of LiveKit that are no school's; `rollcall set-aside` lists them",
       registers,
     }),
     databaseFailures: new Counter({

@@ -33,6 +33,7 @@ export function canonicalSweep(sweep: Sweep): string {
     sweep.roomExisted ?? null,
     distinct(sweep.rooms, canonicalRoom),
     distinct(sweep.connections, canonicalConnection),
+    ...(sweep.joining === undefined ? [] : [distinct(sweep.joining, String)]),
   ]);
 }
 

@@ -199,6 +199,27 @@ describe('the end of a connection without a left', () => {
       'open',
     ],
     [
+      'does not look at a sweep that shows the connection coming in',
+      {
+        events: [joined, seen(MIN)],
+        sweeps: [sweep(MIN + SEC, [], { joining: [`${AMAL}-1`] }), sweep(MIN + 2 * CHECK + 1)],
+      },
+      MIN,
+      'estimated',
+    ],
+    [
+      'has no other bound when each sweep shows the connection coming in',
+      { events: [joined, seen(MIN)], sweeps: [sweep(MIN + SEC, [], { joining: [`${AMAL}-1`] })] },
+      MIN,
+      'open',
+    ],
+    [
+      'looks at a sweep that shows another connection coming in',
+      { events: [joined, seen(MIN)], sweeps: [sweep(MIN + SEC, [], { joining: [`${AMAL}-2`] })] },
+      MIN,
+      'inferred',
+    ],
+    [
       'does not look at a sweep at the instant of last',
       { events: [joined, seen(2 * MIN)], sweeps: [sweep(2 * MIN)] },
       2 * MIN,

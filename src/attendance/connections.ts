@@ -100,7 +100,8 @@ function conclude(trace: Trace, around: Surroundings): Connection | null {
     return { ...base, endMs: Math.max(leftMs, lastMs), mark: 'told', possible: null, removed };
   }
   const withinMs = 2 * around.checkMs(trace.source);
-  const bound = around.findBound(trace.source, roomsOf(trace.signs), lastMs, withinMs);
+  const { source, connection, signs } = trace;
+  const bound = around.findBound({ source, connection, rooms: roomsOf(signs), lastMs, withinMs });
   const events = bound?.event ? [...base.events, bound.event] : base.events;
   return { ...base, events, ...endWithoutLeft(trace.source, lastMs, bound, withinMs, around) };
 }

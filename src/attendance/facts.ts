@@ -65,6 +65,8 @@ export interface Sweep {
   roomExisted?: boolean;
   rooms: ListedRoom[];
   connections: ListedConnection[];
+  /** LiveKit: connections that were just coming in. They may never be there, and they have not gone. */
+  joining?: string[];
 }
 
 export interface IdentityFact {

@@ -305,7 +305,7 @@ describe('the laws', () => {
     );
   });
 
-  test('being listed once more never lowers presence', () => {
+  test('being listed once more, or seen coming in, never lowers presence', () => {
     const listed = NO_REMOVALS.filter((given) => given.sweeps.length > 0).chain((given) =>
       fc.record({
         given: fc.constant(given),
@@ -313,20 +313,17 @@ describe('the laws', () => {
         who,
         key: fc.constantFrom('a', 'b', 'c'),
         startedMs: fc.constantFrom(0, 10 * MIN),
+        joining: fc.boolean(),
       }),
     );
-    holds(listed, 1_000, ({ given, index, who: identity, key, startedMs }) => {
-      const more = given.sweeps.map((sweep, at) =>
-        at === index
-          ? {
-              ...sweep,
-              connections: [
-                ...sweep.connections,
-                { ...listing(identity, sweep.atMs - S - startedMs, null), connection: `${identity}-${key}` },
-              ],
-            }
-          : sweep,
-      );
+    holds(listed, 1_000, ({ given, index, who: identity, key, startedMs, joining }) => {
+      const connection = `${identity}-${key}`;
+      const seenIn = (sweep: Sweep): Sweep => {
+        if (joining) return { ...sweep, joining: [connection] };
+        const one = { ...listing(identity, sweep.atMs - S - startedMs, null), connection };
+        return { ...sweep, connections: [...sweep.connections, one] };
+      };
+      const more = given.sweeps.map((sweep, at) => (at === index ? seenIn(sweep) : sweep));
       expectNoneLower(given, { ...given, sweeps: more });
     });
   });

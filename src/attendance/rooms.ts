@@ -1,4 +1,4 @@
-import type { ClassFacts } from './facts.ts';
+import type { ClassFacts, Sweep } from './facts.ts';
 import { type EventRef, isRemoval } from './traces.ts';
 
 /** What shows that a connection without a left had ended by then (product §5, A connection). */
@@ -9,27 +9,31 @@ export interface Bound {
   event: EventRef | null;
 }
 
-/**
- * Looks up the earliest bound of a connection whose last proof of life is `lastMs`; a closing counts as its end up to
- * `withinMs` later.
- */
-export type FindBound = (
-  source: string,
-  rooms: ReadonlySet<string | null>,
-  lastMs: number,
-  withinMs: number,
-) => Bound | null;
+/** A connection without a left. */
+export interface Unended {
+  source: string;
+  connection: string | null;
+  rooms: ReadonlySet<string | null>;
+  /** Its last proof of life. */
+  lastMs: number;
+  /** A closing counts as its end up to so much later. */
+  withinMs: number;
+}
+
+/** Looks up its earliest bound. */
+export type FindBound = (unended: Unended) => Bound | null;
 
 /** Sweeps and closings of rooms, arranged so that a bound is found without reading them all again. */
 export function bounds(facts: ClassFacts): FindBound {
-  const sweeps = new Map<string, number[]>();
-  for (const sweep of facts.sweeps) if (sweep.ok) push(sweeps, sweep.source, sweep.atMs);
-  for (const instants of sweeps.values()) instants.sort((a, b) => a - b);
+  const sweeps = new Map<string, Sweep[]>();
+  for (const sweep of facts.sweeps) if (sweep.ok) push(sweeps, sweep.source, sweep);
+  for (const ofSource of sweeps.values()) ofSource.sort((a, b) => a.atMs - b.atMs);
   const closings = closingsByRoom(facts);
 
-  return (source, rooms, lastMs, withinMs) => {
+  return ({ source, connection, rooms, lastMs, withinMs }) => {
     // Meet lists fewer sessions than before without anybody having left.
-    const sweepMs = source === 'meet' ? undefined : firstAfter(sweeps.get(source) ?? [], lastMs);
+    const sweepMs =
+      source === 'meet' ? undefined : firstWithout(connection, sweeps.get(source) ?? [], lastMs)?.atMs;
     // Seen in several instances, it ended with the latest that can be its end: one more sighting never takes time away.
     const endBy = ({ atMs }: Bound): number =>
       atMs < (sweepMs ?? Number.POSITIVE_INFINITY) && atMs - lastMs <= withinMs ? atMs : lastMs;
@@ -85,15 +89,19 @@ function closingsByRoom(facts: ClassFacts): Map<string, Bound[]> {
   return closings;
 }
 
-/** The first instant strictly after `ms` of a sorted list, by bisection. */
-function firstAfter(sorted: readonly number[], ms: number): number | undefined {
+/**
+ * The first sweep strictly after `ms` of a sorted list, found by bisection, that does not show the connection coming in. It
+ * lists it neither, or that would be a later proof of life.
+ */
+function firstWithout(connection: string | null, sorted: readonly Sweep[], ms: number): Sweep | undefined {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((sorted[middle] ?? 0) > ms) high = middle;
+    if ((sorted[middle]?.atMs ?? 0) > ms) high = middle;
     else low = middle + 1;
   }
+  while (connection !== null && sorted[low]?.joining?.includes(connection)) low++;
   return sorted[low];
 }
 

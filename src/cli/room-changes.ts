@@ -44,7 +44,7 @@ export function roomChanges(
     const there = listed.get(connection);
     if (there !== undefined) inRoom.add(who.kind === 'person' ? who.personId : who.identity);
     const wasIn = before.some(({ connected }) => connected);
-    if (there === undefined && wasIn) {
+    if (there === undefined && wasIn && !after.some(({ connected }) => connected)) {
       changes.push({ kind: 'not_listed', connection, who, endMs: is.endMs, mark: is.mark });
     } else if (there !== undefined && before.length === 0) {
       changes.push({ kind: 'not_in_log', connection, who, sinceMs: there.startMs });
@@ -71,6 +71,7 @@ function sweepOf(listing: RoomListing, form: IdentityForm): Sweep {
       ...one,
       identity: readIdentity(form, one.identity).identity,
     })),
+    joining: listing.joining,
   };
 }
 

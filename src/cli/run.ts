@@ -15,6 +15,7 @@ const COMMANDS: Record<string, () => Promise<(program: Command, shell: Shell) =>
   'verify-livekit': async () => (await import('./verify-livekit.ts')).addVerifyLiveKit,
   debug: async () => (await import('./debug.ts')).addDebug,
   'replay-webhooks': async () => (await import('./replay-webhooks.ts')).addReplayWebhooks,
+  'set-aside': async () => (await import('./set-aside.ts')).addSetAside,
   clean: async () => (await import('./clean.ts')).addClean,
 };
 

@@ -32,10 +32,11 @@ describe('whose a room is', () => {
     await tenant(database.db, 'north');
     await tenant(database.db, 'south', { identity_form: 'itqan' });
     await tenant(database.db, 'under_score');
-    await tenant(database.db, 'itqan', { room_pattern: 'itqan_academy-{type}-session-{id}' });
+    await tenant(database.db, 'itqan', { room_pattern: '{tenant}_academy-{type}-session-{id}' });
     await tenant(database.db, 'north-2');
-    await tenant(database.db, 'twin-a', { room_pattern: 'twin-{class_id}' });
-    await tenant(database.db, 'twin-b', { room_pattern: 'twin-{class_id}' });
+    await tenant(database.db, 'twin', { room_pattern: '{tenant}-a-{class_id}' });
+    await tenant(database.db, 'twin-a', { room_pattern: '{tenant}-{class_id}' });
+    await tenant(database.db, 'nameless', { room_pattern: 'lesson-{class_id}' });
   });
 
   interface Owner extends Record<string, unknown> {
@@ -96,7 +97,8 @@ describe('whose a room is', () => {
     ['a name with an underscore', room('under_score'), 'under_score'],
     ['another letter where the name has its underscore', room('underXscore'), undefined],
     ['another letter where the pattern has its underscore', 'itqanXacademy-quran-session-7', undefined],
-    ['the patterns of two tenants', 'twin-7', undefined],
+    ['the patterns of two tenants', 'twin-a-7', undefined],
+    ['a pattern that names no tenant, and may fit the rooms of any', 'lesson-7', undefined],
     ['a name that begins with that of another', room('north-2'), 'north-2'],
     ['only what begins with a name', room('north-7'), undefined],
   ])('without either, a room that fits %s: %s is of %s', async (_title, name, owner) => {

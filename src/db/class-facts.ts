@@ -125,7 +125,7 @@ async function readSweeps(tx: Tx, { tenantId, classId }: ClassRef): Promise<Swee
     .from(sweeps)
     .where(and(eq(sweeps.tenantId, tenantId), eq(sweeps.classId, classId)))
     .orderBy(asc(sweeps.id));
-  return rows.map(({ id, source, at, ok, scope, roomExisted, rooms, connections }) => ({
+  return rows.map(({ id, source, at, ok, scope, roomExisted, rooms, connections, joining }) => ({
     id: id.toString(),
     source,
     atMs: at.getTime(),
@@ -134,5 +134,6 @@ async function readSweeps(tx: Tx, { tenantId, classId }: ClassRef): Promise<Swee
     rooms,
     connections,
     ...(roomExisted === null ? {} : { roomExisted }),
+    ...(joining.length === 0 ? {} : { joining }),
   }));
 }

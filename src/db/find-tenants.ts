@@ -1,17 +1,17 @@
 /**
  * Which schools there are, for commands of an operator. The role that server and worker work in sees one tenant at a
- * time; whoever logs in as the owner of the tables may look across them, and learns names and ids, nothing else.
+ * time; whoever logs in as the owner of the tables may look across them, and learns names and ids, and what is nobody's.
  */
-import { eq, sql } from 'drizzle-orm';
+import { desc, eq, isNull, sql } from 'drizzle-orm';
 import { type Database, databaseUnavailable, type Tx } from './client.ts';
-import { classes, tenants } from './schema.ts';
+import { classes, setAside, tenants } from './schema.ts';
 
 /** In order; none when there is no school yet, and when the login may not look. */
 export async function listTenants(db: Database): Promise<string[]> {
   const rows = await asLogin(db, (tx) =>
     tx.select({ id: tenants.tenantId }).from(tenants).orderBy(tenants.tenantId),
   );
-  return rows.map(({ id }) => id);
+  return (rows ?? []).map(({ id }) => id);
 }
 
 /** Whose class that is; nobody's also when the login may not look. */
@@ -19,7 +19,17 @@ export async function findTenantsOf(db: Database, classId: string): Promise<stri
   const rows = await asLogin(db, (tx) =>
     tx.select({ id: classes.tenantId }).from(classes).where(eq(classes.id, classId)),
   );
-  return rows.map(({ id }) => id);
+  return (rows ?? []).map(({ id }) => id);
+}
+
+/** Signed deliveries that are no school's, the latest first; null when the login may not look. */
+export async function listNobodys(
+  db: Database,
+  most: number,
+): Promise<(typeof setAside.$inferSelect)[] | null> {
+  return await asLogin(db, (tx) =>
+    tx.select().from(setAside).where(isNull(setAside.tenantId)).orderBy(desc(setAside.id)).limit(most),
+  );
 }
 
 /** The school, while there is only one: every login is told whose a room is that no class and no pattern claims. */
@@ -37,8 +47,8 @@ export async function findOnlyTenant(db: Database): Promise<string | null> {
 /** insufficient_privilege */
 const REFUSED = '42501';
 
-/** With the rights of the login itself, which are fewer than those of the role or more. */
-async function asLogin<T>(db: Database, read: (tx: Tx) => Promise<T[]>): Promise<T[]> {
+/** With the rights of the login itself, which are fewer than those of the role or more; null where they do not suffice. */
+async function asLogin<T>(db: Database, read: (tx: Tx) => Promise<T[]>): Promise<T[] | null> {
   try {
     return await db.orm.transaction(async (tx) => {
       await tx.execute(sql`set local role none`);
@@ -46,7 +56,7 @@ async function asLogin<T>(db: Database, read: (tx: Tx) => Promise<T[]>): Promise
     });
   } catch (error) {
     const cause = error instanceof Error ? error.cause : undefined;
-    if (cause instanceof Error && 'code' in cause && cause.code === REFUSED) return [];
+    if (cause instanceof Error && 'code' in cause && cause.code === REFUSED) return null;
     throw databaseUnavailable(error) ?? error;
   }
 }

@@ -320,6 +320,7 @@ export const sweeps = pgTable(
     roomExisted: boolean('room_existed'),
     rooms: jsonb('rooms').$type<ListedRoom[]>().notNull(),
     connections: jsonb('connections').$type<ListedConnection[]>().notNull(),
+    joining: jsonb('joining').$type<string[]>().notNull().default([]),
     error: text('error'),
   },
   (t) => [

@@ -1,9 +1,9 @@
-import { hash } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { delivery, KEY, LIVEKIT, sha256, sign } from '../livekit/test-webhook.ts';
-import { at, type Json, lesson, START_MS, startTestApp, type TestApp } from './test-app.ts';
+import { at, type Json, lesson, START_MS, startTestApp, type TestApp, token } from './test-app.ts';
 
 const OWN_KEY = {
   apiKey: 'APIofAcademy',
@@ -297,6 +297,17 @@ describe('a room that no class owns', () => {
     ]);
     expect((await app.call('GET', '/api/set-aside?why=no_class')).body.items).toEqual([]);
     await app.call('PATCH', '/api/tenant', { body: { room_pattern: null } });
+  });
+
+  test("is counted where it is no school's", async () => {
+    const counted = async () => (await app.metrics.nobodysDeliveries.get()).values[0]?.value ?? 0;
+    const before = await counted();
+    // A room that no class has and no pattern claims is the only school's, while there is only one.
+    await app.call('GET', '/api/tenant', { token: await token({ tenant: 'beside' }) });
+    await send(delivery('room_started', { room: 'whose-ever', atMs: START_MS }));
+    expect(await counted()).toBe(before + 1);
+    await send(delivery('room_started', { room: `school-quran-session-${randomUUID()}`, atMs: START_MS }));
+    expect(await counted()).toBe(before + 1);
   });
 
   test('is what it was when it came: an impossible time becomes no better with waiting', async () => {
@@ -599,6 +610,38 @@ describe('bells', () => {
     for (let n = 1; n < 10; n++) await join(n);
     await untilTold();
     expect(ringsOf(one)).toBe(1);
+  });
+
+  test('a class is rung when somebody comes after a listing showed that all who were there had gone', async () => {
+    const one = await open();
+    const join = (sid: string, atMs: number) =>
+      send(delivery('participant_joined', { room: one.room, sid, identity: `guest ${sid}`, atMs }));
+    const list = (atMs: number, ...sids: string[]) =>
+      app.owner`insert into sweeps (tenant_id, class_id, source, at, ok, scope, room_existed, rooms, connections)
+        values ('school', ${one.id}, 'livekit', ${new Date(atMs)}, true, 'present', true, '[]',
+          ${app.owner.json(sids.map((connection) => ({ connection })))})`;
+    await join('PA_1', START_MS);
+    await untilRung(one, 1);
+    await list(START_MS + 10_000, 'PA_1');
+    app.clock.nowMs += 61_000;
+    await join('PA_2', START_MS + 20_000);
+    await untilTold();
+    expect(ringsOf(one)).toBe(1);
+    // LiveKit was killed, and told of nobody's leaving.
+    await list(START_MS + 30_000);
+    app.clock.nowMs += 61_000;
+    await send(
+      delivery('participant_left', {
+        room: one.room,
+        sid: 'PA_9',
+        atMs: START_MS + 31_000,
+        joinedMs: START_MS,
+      }),
+    );
+    await untilRung(one, 2);
+    app.clock.nowMs += 61_000;
+    await join('PA_3', START_MS + 50_000);
+    await untilRung(one, 3);
   });
 
   test('a class is rung when its room becomes empty, and when it closes', async () => {

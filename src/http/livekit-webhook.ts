@@ -101,6 +101,13 @@ export function createLiveKitWebhook({ db, keys, now, log, metrics, news }: Webh
         res.writeHead(200, headers).end(body);
         answered(stored.as);
         news.tell(signed.delivery, stored);
+        if (stored.tenantId === null) {
+          metrics.nobodysDeliveries.inc();
+          warn(
+            { room: signed.delivery.roomName },
+            "a delivery of LiveKit is no school's: rollcall set-aside",
+          );
+        }
       } catch (error) {
         const problem = problemOf(error);
         refuse(req, res, problem);

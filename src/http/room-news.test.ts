@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { sql } from 'drizzle-orm';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ClassRef } from '../db/client.ts';
+import { type ClassRef, inTenant } from '../db/client.ts';
+import { noteOccupancy } from '../db/occupancy.ts';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
+import { appendEvents } from '../ingest/append-events.ts';
 import { readDelivery } from '../livekit/read-webhook.ts';
 import { delivery } from '../livekit/test-webhook.ts';
 import { storeLiveKitClass } from '../temporal/test-livekit-class.ts';
@@ -51,7 +54,7 @@ function watch(refuses: (ref: ClassRef, news: RoomNews) => void): Watched {
 function tell(news: RoomNews, ref: ClassRef, event: 'participant_joined' | 'room_finished'): void {
   const told = delivery(event, { room: 'room', sid: `PA_${randomUUID()}`, atMs: START });
   const read = readDelivery(Buffer.from(JSON.stringify(told)), START);
-  news.tell(read, { as: 'accepted', ref, late: null });
+  news.tell(read, { as: 'accepted', tenantId: ref.tenantId, ref, late: null });
 }
 
 test('what a look that failed was to tell is told by a later one, some seconds after', PATIENCE, async () => {
@@ -86,3 +89,35 @@ test('what is due anew when a look fails is not weakened by what was due before'
   const rung = (await told).map(({ classId }) => classId);
   expect(rung.toSorted()).toEqual([loud.classId, loud.classId, quiet.classId].toSorted());
 });
+
+test(
+  'what a server learned of a room it does not take for granted for long: another may know better',
+  PATIENCE,
+  async () => {
+    const { ref } = await storeLiveKitClass(database.db, { startMs: START });
+    await inTenant(database.db, ref.tenantId, (tx) =>
+      tx.execute(sql`update classes set status = 'open' where id = ${ref.classId}`),
+    );
+    const connection = { connection: 'PA_1', room: 'RM_1', identity: 'ana' };
+    const event = { classId: ref.classId, source: 'livekit', atMs: START, ...connection };
+    const log = (kind: 'joined' | 'left', n: number) =>
+      inTenant(database.db, ref.tenantId, (tx) =>
+        appendEvents(tx, ref.tenantId, [
+          { ...event, kind, connection: `PA_${Math.ceil(n / 2)}`, sourceEventId: `${n}` },
+        ]),
+      );
+    const { news, rings } = watch(() => {});
+    const first = rings(1);
+    await log('joined', 1);
+    tell(news, ref, 'participant_joined');
+    await first;
+    // The other server heard of the leaving, and rang.
+    await log('left', 2);
+    await inTenant(database.db, ref.tenantId, (tx) => noteOccupancy(tx, ref.tenantId, [ref.classId]));
+    const second = rings(2);
+    await log('joined', 3);
+    tell(news, ref, 'participant_joined');
+    tell(news, ref, 'participant_joined');
+    expect(await second).toHaveLength(2);
+  },
+);

@@ -108,8 +108,9 @@ export function createRoomNews(deps: Pick<Deps, 'db' | 'now' | 'log' | 'evidence
         failed: false,
       };
       rooms.set(keyOf(ref), room);
-      // Whoever comes into a room that is occupied changes nothing.
-      if (late === null && kind === 'joined' && room.occupied) return;
+      // Whoever comes into a room that is occupied changes nothing; another server may know that it is no longer.
+      const known = deps.now() - room.lookedMs < LOOK_AGAIN_MS;
+      if (late === null && kind === 'joined' && room.occupied && known) return;
       if (late === 'waiting' || kind === 'room_closed') room.due = 'ring';
       else if (room.due === 'no') room.due = 'look';
       schedule();

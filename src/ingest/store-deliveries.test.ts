@@ -211,9 +211,14 @@ test('rooms of several tenants are stored in one commit, each row with its own',
     started('room-of-nobody', 'RM_c'),
   ]);
   expect(stored).toEqual([
-    { as: 'accepted', ref: { tenantId: 'school', classId }, late: null },
-    { as: 'accepted', ref: { tenantId: 'academy', classId: theirs.classId }, late: null },
-    { as: 'set_aside', ref: null, late: null },
+    { as: 'accepted', tenantId: 'school', ref: { tenantId: 'school', classId }, late: null },
+    {
+      as: 'accepted',
+      tenantId: 'academy',
+      ref: { tenantId: 'academy', classId: theirs.classId },
+      late: null,
+    },
+    { as: 'set_aside', tenantId: null, ref: null, late: null },
   ]);
   const rows = await owner`select tenant_id, room from events where room in ('RM_a', 'RM_b') order by room`;
   expect(rows.map(({ tenant_id: tenant }) => tenant)).toEqual(['school', 'academy']);

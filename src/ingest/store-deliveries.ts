@@ -16,6 +16,8 @@ export interface SignedDelivery {
 
 export interface StoredDelivery {
   as: 'accepted' | 'duplicate' | 'set_aside';
+  /** Null: it is nobody's. */
+  tenantId: string | null;
   /** The class whose room it is about. */
   ref: ClassRef | null;
   /** Its class has ended: it waits for evidence, or is settled and must be calculated again. */
@@ -69,6 +71,7 @@ export async function storeDeliveries(
     }
     return told.map(({ stored_as, tenant_id, class_id, late }) => ({
       as: stored_as,
+      tenantId: tenant_id,
       ref: tenant_id === null || class_id === null ? null : { tenantId: tenant_id, classId: class_id },
       late,
     }));

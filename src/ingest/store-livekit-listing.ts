@@ -31,6 +31,7 @@ export async function storeLiveKitListing(
         ...connection,
         identity: readIdentity(form, connection.identity).identity,
       })),
+      joining: listing.joining,
     })
     // Of an answer that was shared, or stored before the activity was tried again.
     .onConflictDoNothing();

@@ -21,5 +21,7 @@ export interface RoomListing {
   rooms: ListedRoom[];
   /** `identity` as a participant has it. */
   connections: ListedConnection[];
+  /** The sids of those who are just coming in, and are not `ACTIVE` yet. */
+  joining: string[];
   participants: RoomParticipant[];
 }

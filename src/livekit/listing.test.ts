@@ -17,6 +17,7 @@ describe('a room that changes while it is listed', () => {
       roomExisted: false,
       rooms: [],
       connections: [],
+      joining: [],
       participants: [],
     });
   });
@@ -44,13 +45,14 @@ describe('a room that changes while it is listed', () => {
 });
 
 describe('who is listed', () => {
-  test('is present when ACTIVE: who is still joining may never be', async () => {
+  test('is present when ACTIVE: who is still joining may never be, and has not gone', async () => {
     const states = ['JOINING', 'JOINED', 'ACTIVE', 'DISCONNECTED'];
     livekit().answers.ListParticipants = listOf(
       ...states.map((state) => ({ ...ana, sid: `PA_${state}`, identity: state, state })),
     );
-    const { connections, participants } = await rooms().list('room');
+    const { connections, joining, participants } = await rooms().list('room');
     expect(connections.map(({ identity }) => identity)).toEqual(['ACTIVE']);
+    expect(joining).toEqual(['PA_JOINING', 'PA_JOINED']);
     expect(participants.map(({ identity }) => identity)).toEqual(states);
   });
 

@@ -81,7 +81,7 @@ export function createLiveKitRooms(options: {
     for (let tried = 0; tried < TRIES; tried++) {
       const before = await find(room);
       if (before.found === undefined) {
-        return { atMs: before.atMs, roomExisted: false, rooms: [], connections: [], participants: [] };
+        return { ...NOBODY, atMs: before.atMs };
       }
       const listed = await call(`list who is in the room ${room}`, () => client.listParticipants(room));
       const after = await find(room);
@@ -126,12 +126,15 @@ export function createLiveKitRooms(options: {
   };
 }
 
+const NOBODY = { roomExisted: false, rooms: [], connections: [], joining: [], participants: [] };
+/** Before `ACTIVE`; some never become it. */
+const COMING = [ParticipantInfo_State.JOINING, ParticipantInfo_State.JOINED];
+
 function listingOf(atMs: number, room: Room, listed: readonly ParticipantInfo[]): RoomListing {
   return {
     atMs,
     roomExisted: true,
     rooms: [{ room: room.sid, startMs: madeAt(room) ?? atMs, endMs: null }],
-    // JOINED may never become it.
     connections: listed
       .filter(({ state }) => state === ParticipantInfo_State.ACTIVE)
       .map((one) => ({
@@ -141,6 +144,7 @@ function listingOf(atMs: number, room: Room, listed: readonly ParticipantInfo[])
         startMs: joinedAt(one) ?? atMs,
         endMs: null,
       })),
+    joining: listed.filter(({ state }) => COMING.includes(state)).map(({ sid }) => sid),
     participants: listed.map((one) => ({
       identity: storable(identityOf(one)),
       kind: participantKind(one),

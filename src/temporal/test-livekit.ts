@@ -79,7 +79,7 @@ export function createTestLiveKit(now: () => number): TestLiveKit {
       ask('list', room);
       const instance = openInstance(room);
       if (!instance) {
-        return { atMs: now(), roomExisted: false, rooms: [], connections: [], participants: [] };
+        return { atMs: now(), roomExisted: false, rooms: [], connections: [], joining: [], participants: [] };
       }
       const present = inRoom(room);
       return {
@@ -93,6 +93,7 @@ export function createTestLiveKit(now: () => number): TestLiveKit {
           startMs: fromMs,
           endMs: null,
         })),
+        joining: [],
         participants: present.map(({ identity, kind = 'signed_in' }) => ({
           identity,
           kind,
