@@ -37,14 +37,14 @@ interface Case {
 const CASES: Case[] = [
   { phase: 'scheduled', plan: { startsIn: 3_600 }, met: false, closes: false },
   { phase: 'open', plan: { startsIn: 14, body: { open_lead_seconds: 20 } }, met: false, closes: true },
-  { phase: 'active', plan: { startsIn: 5, seconds: 3_600 }, met: true, closes: true },
+  { phase: 'active', plan: { startsIn: 8, seconds: 3_600 }, met: true, closes: true },
   {
     phase: 'ended',
-    plan: { startsIn: 5, seconds: 3, body: { grace_seconds: 3_600 } },
+    plan: { startsIn: 12, seconds: 3, body: { grace_seconds: 3_600 } },
     met: true,
     closes: true,
   },
-  { phase: 'reconciling', plan: { startsIn: 5, seconds: 2 }, met: false, closes: true },
+  { phase: 'reconciling', plan: { startsIn: 12, seconds: 2 }, met: false, closes: true },
 ];
 
 test.concurrent.for(CASES)(

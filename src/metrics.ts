@@ -5,7 +5,7 @@ export interface Metrics {
   registry: Registry;
   httpSeconds: Histogram<'method' | 'route' | 'status'>;
   webhookSeconds: Histogram<'outcome'>;
-  nobodysDeliveries: Counter;
+  unownedDeliveries: Counter;
   databaseFailures: Counter;
   temporalFailures: Counter<'call'>;
   eventsAccepted: Counter;
@@ -34,9 +34,9 @@ export function createMetrics(): Metrics {
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
       registers,
     }),
-    nobodysDeliveries: new Counter({
-      name: 'rollcall_nobodys_deliveries_total',
-      help: "Signed deliveries of LiveKit that are no school's; `rollcall set-aside` lists them",
+    unownedDeliveries: new Counter({
+      name: 'rollcall_unowned_deliveries_total',
+      help: 'Signed deliveries of LiveKit that belong to nobody; `rollcall set-aside` lists them',
       registers,
     }),
     databaseFailures: new Counter({

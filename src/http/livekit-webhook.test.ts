@@ -300,7 +300,7 @@ describe('a room that no class owns', () => {
   });
 
   test("is counted where it is no school's", async () => {
-    const counted = async () => (await app.metrics.nobodysDeliveries.get()).values[0]?.value ?? 0;
+    const counted = async () => (await app.metrics.unownedDeliveries.get()).values[0]?.value ?? 0;
     const before = await counted();
     // A room that no class has and no pattern claims is the only school's, while there is only one.
     await app.call('GET', '/api/tenant', { token: await token({ tenant: 'beside' }) });

@@ -102,7 +102,7 @@ export function createLiveKitWebhook({ db, keys, now, log, metrics, news }: Webh
         answered(stored.as);
         news.tell(signed.delivery, stored);
         if (stored.tenantId === null) {
-          metrics.nobodysDeliveries.inc();
+          metrics.unownedDeliveries.inc();
           warn(
             { room: signed.delivery.roomName },
             "a delivery of LiveKit is no school's: rollcall set-aside",
