@@ -4,6 +4,8 @@ import type { BackgroundProcess } from './background-process.ts';
 import { poll } from './poll.ts';
 
 const READY_WITHIN_MS = 60_000;
+/** gRPC would wait longer after each failure, up to two minutes: a server that takes its time would be found much later still. */
+const CONNECT_AGAIN_MS = 250;
 
 const types = {
   Text: proto.temporal.api.enums.v1.IndexedValueType.INDEXED_VALUE_TYPE_TEXT,
@@ -30,7 +32,13 @@ export async function untilTemporalAnswers(options: {
   readonly server: BackgroundProcess;
 }): Promise<void> {
   const { address, namespace, searchAttributes, signal, server } = options;
-  const connection = Connection.lazy({ address });
+  const connection = Connection.lazy({
+    address,
+    channelArgs: {
+      'grpc.initial_reconnect_backoff_ms': CONNECT_AGAIN_MS,
+      'grpc.max_reconnect_backoff_ms': CONNECT_AGAIN_MS,
+    },
+  });
   let lastError: unknown;
   const asks = async () => {
     if (server.hasEnded()) throw new Error(`Temporal ended with ${await server.ended}`);

@@ -35,6 +35,8 @@ const fetchWorkflowId = ({ tenantId, classId }: ClassRef): string => `fetch/${te
 
 /** Nobody who calls the API waits longer for Temporal; what was not done then, the sweeper does. */
 const PATIENCE_MS = 2_000;
+/** gRPC would wait for up to two minutes before it tries again, and a Temporal that is back would not be seen as back. */
+const CONNECT_AGAIN_MS = 5_000;
 /** A fetch gives up after 30 s by itself. */
 const FETCH_PATIENCE_MS = 35_000;
 
@@ -43,7 +45,11 @@ const BELLS = { plan: 'planChanged', evidence: 'evidenceArrived' } as const;
 /** Connects when first used, so that a server starts and answers while Temporal is away. */
 export function createClassWorkflows(options: ConnectionOptions & { namespace: string }): ClassWorkflows {
   const { namespace, ...connecting } = options;
-  const connection = Connection.lazy({ ...connecting, connectTimeout: PATIENCE_MS });
+  const connection = Connection.lazy({
+    ...connecting,
+    connectTimeout: PATIENCE_MS,
+    channelArgs: { 'grpc.max_reconnect_backoff_ms': CONNECT_AGAIN_MS },
+  });
   const client = new Client({ connection, namespace });
   const soon = <T>(call: () => Promise<T>): Promise<T> =>
     connection.withDeadline(Date.now() + PATIENCE_MS, call);
