@@ -6,8 +6,8 @@ import { bundleWorkflowCode, Runtime } from '@temporalio/worker';
 import { cacheDir } from '../local/cache-dir.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-/** All that gets into a bundle (workflows/bundle.test.ts): these folders, and packages as the lock file has them. */
-const SOURCES = ['workflows', 'src/attendance', 'package-lock.json'];
+/** All that gets into a bundle (workflows/bundle.test.ts): these folders, and packages as npm installed them. */
+const SOURCES = ['workflows', 'src/attendance', 'node_modules/.package-lock.json'];
 const KEPT_FOR_MS = 7 * 24 * 3_600_000;
 
 export function workflowBundle(): Promise<string> {
