@@ -6,6 +6,7 @@ import { ConfigError, readConfig } from './src/config.ts';
 import { openDatabase } from './src/db/client.ts';
 import { warnOfPowerfulLogin } from './src/db/powerful-login.ts';
 import { createApp } from './src/http/app.ts';
+import { COMMITS_IN_FLIGHT } from './src/http/livekit-webhook.ts';
 import { isWebSocket, keepLooking } from './src/http/whiteboard-socket.ts';
 import { livekitSettings } from './src/livekit/keys.ts';
 import { createLog } from './src/log.ts';
@@ -21,11 +22,13 @@ const ANSWERED_WITHIN_MS = 15_000;
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = createLog('server', config.LOG_LEVEL);
-  const db = openDatabase(config.DATABASE_SERVICE_URL ?? config.DATABASE_URL, 'rollcall-server', 20);
+  const databaseUrl = config.DATABASE_SERVICE_URL ?? config.DATABASE_URL;
+  const db = openDatabase(databaseUrl, 'rollcall-server', 20);
+  const deliveryDb = openDatabase(databaseUrl, 'rollcall-server-deliveries', COMMITS_IN_FLIGHT);
   void warnOfPowerfulLogin(db, log);
   const workflows = createClassWorkflows(await temporalOptions(config));
   const livekit = livekitSettings(config);
-  const app = createApp({ db, workflows, config, livekit, now: Date.now, log });
+  const app = createApp({ db, deliveryDb, workflows, config, livekit, now: Date.now, log });
   // Whatever else a client would rather speak (Java and curl offer h2c), it gets HTTP.
   const server = createServer({ shouldUpgradeCallback: isWebSocket }, app.listener);
   // Nobody may hold a connection by being slow.
@@ -54,7 +57,7 @@ async function main(): Promise<void> {
     await sweeper.stop();
     await watching.stop();
     await workflows.close();
-    await db.close();
+    await Promise.all([db.close(), deliveryDb.close()]);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
 

@@ -1,5 +1,6 @@
 /** Stores what a saved log of deliveries holds, a hundred at a time, however long it is. */
 import { createReadStream } from 'node:fs';
+import { tellChanges } from '../db/changes.ts';
 import { type ClassRef, type Database, databaseUnavailable } from '../db/client.ts';
 import { createGroupCommit } from '../ingest/group-commit.ts';
 import { type SignedDelivery, type StoredDelivery, storeDeliveries } from '../ingest/store-deliveries.ts';
@@ -86,16 +87,20 @@ function createStore(
   });
   return async (batch) => {
     if (registered.size > MOST_REGISTERED) registered.clear();
+    const changed: ClassRef[] = [];
     await Promise.all(
       batch.map(async ({ line, signed }) => {
         try {
-          count(replayed, signed, await commits.submit(signed));
+          const stored = await commits.submit(signed);
+          count(replayed, signed, stored);
+          if (stored.ref !== null) changed.push(stored.ref);
         } catch (error) {
           if (databaseUnavailable(error) !== null) throw error;
           wrong(line, String(loggable(error).message));
         }
       }),
     );
+    await tellChanges(db, changed);
   };
 }
 

@@ -1,7 +1,4 @@
-/**
- * Hears which classes have changed (drizzle/0004_live.sql), on a connection of its own. Notices are lost while that is
- * broken, and a broken one may look whole, so it is tried again and again with a notice of our own.
- */
+/** Notices of which classes have changed (drizzle/0004_live.sql): how they are heard, and told where no trigger does it. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -12,6 +9,12 @@ const CHANNEL = 'rollcall_change';
 const TRY_EVERY_MS = 10_000;
 const HEARD_WITHIN_MS = 5_000;
 const LISTEN_AGAIN_MS = 500;
+/** Changes of one moment are one notice. */
+const GATHER_MS = 25;
+const TELL_AGAIN_MS = 500;
+const MOST_ATTEMPTS = 5;
+/** A notice holds 8,000 bytes: sixty classes of tenants with the longest names. */
+const CLASSES_A_NOTICE = 60;
 
 export interface ChangeListener {
   changed(ref: ClassRef): void;
@@ -19,7 +22,10 @@ export interface ChangeListener {
   anything(): void;
 }
 
-/** Listens until `signal` says stop. */
+/**
+ * Listens until `signal` says stop, on a connection of its own. Notices are lost while that is broken, and a broken one may
+ * look whole, so it is tried again and again with a notice of our own.
+ */
 export async function listenForChanges(
   db: Database,
   listener: ChangeListener,
@@ -51,8 +57,64 @@ export async function listenForChanges(
   }
 }
 
+const nameOf = ({ tenantId, classId }: ClassRef): string => `${tenantId} ${classId}`;
+
 const refsIn = (payload: string): ClassRef[] =>
   payload.split(',').map((one) => {
     const [tenantId = '', classId = ''] = one.split(' ');
     return { tenantId, classId };
   });
+
+export interface ChangeTeller {
+  changed(ref: ClassRef): void;
+  /** Resolves when everything has been told, or given up. */
+  told(): Promise<void>;
+}
+
+/**
+ * Tells of changes a moment after they were committed. Telling with the commit makes commits wait for each other, because
+ * PostgreSQL lets one transaction at a time commit its notices: too slow for what comes by the thousand. A process that dies
+ * within that moment tells nobody; who watches sees it with the next change, at the latest when the room is verified.
+ */
+export function createChangeTeller(db: Database, log: Pick<Logger, 'warn'>): ChangeTeller {
+  const changed = new Map<string, ClassRef>();
+  let telling = Promise.resolve();
+  let due = false;
+
+  const tell = async (): Promise<void> => {
+    await sleep(GATHER_MS);
+    due = false;
+    const refs = [...changed.values()];
+    changed.clear();
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await tellChanges(db, refs);
+      } catch (error) {
+        // Who listens to a database that was away looks at everything when it is back.
+        if (attempt === MOST_ATTEMPTS)
+          return log.warn({ failure: loggable(error) }, 'changes of classes were not told');
+        await sleep(TELL_AGAIN_MS);
+      }
+    }
+  };
+
+  return {
+    changed(ref) {
+      changed.set(nameOf(ref), ref);
+      if (due) return;
+      due = true;
+      telling = telling.then(tell);
+    },
+    told: () => telling,
+  };
+}
+
+/** Tells of changes that are committed. The commit of notices keeps nothing, so nobody waits for the disk. */
+export async function tellChanges(db: Database, refs: readonly ClassRef[]): Promise<void> {
+  const classes = [...new Set(refs.map(nameOf))];
+  const notices: string[] = [];
+  for (let at = 0; at < classes.length; at += CLASSES_A_NOTICE)
+    notices.push(classes.slice(at, at + CLASSES_A_NOTICE).join(','));
+  await db.sql`select set_config('synchronous_commit', 'off', true), pg_notify(${CHANNEL}, told)
+    from unnest(${notices}::text[]) told`;
+}

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { DatabaseUnavailable, inTenant, openDatabase } from './client.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
 
@@ -82,4 +82,26 @@ test('work that goes on after its connection broke reaches no other transaction'
   expect(tenant).toMatchObject([{ tenant: 'academy' }]);
   expect(late).toHaveLength(1);
   await db.close();
+});
+
+// https://github.com/porsager/postgres: its queue of open connections, from which a statement takes the first, forgot
+// nothing until it was empty, and was searched whole for each statement.
+test('a pool of which some connections are always free keeps nothing of what it has done', async () => {
+  const db = openDatabase(database.serviceUrl, NAME, 3);
+  await Promise.all(Array.from({ length: 3 }, () => db.sql`select pg_sleep(0.05)`));
+  let longest = 0;
+  const push = vi.spyOn(Array.prototype, 'push').mockImplementation(function (this: unknown[], ...items) {
+    for (const item of items) this[this.length] = item;
+    if (typeof items[0] === 'object' && items[0] !== null && 'idleTimer' in items[0])
+      longest = Math.max(longest, this.length);
+    return this.length;
+  });
+  try {
+    for (let n = 0; n < 3_000; n++) await db.sql`select 1`;
+  } finally {
+    push.mockRestore();
+    await db.close();
+  }
+  expect(longest).toBeGreaterThan(0);
+  expect(longest).toBeLessThan(1_500);
 });

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import express, { type Express } from 'express';
 import helmet from 'helmet';
+import type { Database } from '../db/client.ts';
 import { createMetrics } from '../metrics.ts';
 import { createPresence, type Presence } from '../whiteboard/presence.ts';
 import { createCallerLimit } from './caller-limit.ts';
@@ -20,7 +21,7 @@ import { createWhiteboardSockets, type WhiteboardSockets } from './whiteboard-so
 
 type Made = 'evidenceBell' | 'presence' | 'live';
 type Usual = 'metrics' | 'callerLimit';
-type AppDeps = Omit<Deps, Made | Usual> & Partial<Pick<Deps, Usual>>;
+type AppDeps = Omit<Deps, Made | Usual> & Partial<Pick<Deps, Usual>> & { deliveryDb?: Database };
 
 export interface App {
   listener: RequestListener;
@@ -44,7 +45,8 @@ export function createApp(given: AppDeps): App {
   const deps: Deps = { ...outside, evidenceBell: createEvidenceBell(outside), presence, live };
   const app = createExpress(deps);
   const keys = deps.livekit?.keys ?? [];
-  const webhook = createLiveKitWebhook({ ...deps, keys, news: createRoomNews(deps) });
+  const { deliveryDb = deps.db } = given;
+  const webhook = createLiveKitWebhook({ ...deps, deliveryDb, keys, news: createRoomNews(deps) });
   return {
     listener(req, res) {
       if (isDelivery(req)) void webhook.handle(req, res);

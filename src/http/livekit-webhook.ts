@@ -6,6 +6,7 @@
 import { createHash, hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import { createChangeTeller } from '../db/changes.ts';
 import type { Database } from '../db/client.ts';
 import { createGroupCommit } from '../ingest/group-commit.ts';
 import {
@@ -26,12 +27,14 @@ export const LIVEKIT_WEBHOOK_PATH = '/webhooks/livekit';
 
 export interface LiveKitWebhook {
   handle(req: IncomingMessage, res: ServerResponse): Promise<void>;
-  /** Resolves when everything that was taken in is committed or refused. */
+  /** Resolves when everything that was taken in is committed or refused, and told to whoever watches. */
   drained(): Promise<void>;
 }
 
 interface WebhookDeps {
   db: Database;
+  /** Of `COMMITS_IN_FLIGHT` connections, for nothing else: slow queries hold up no delivery, and the plans stay warm. */
+  deliveryDb: Database;
   keys: readonly LiveKitKey[];
   now: () => number;
   log: Logger;
@@ -42,16 +45,29 @@ interface WebhookDeps {
 /** Two full batches: more would wait longer than a repetition is worth. */
 const MOST_WAITING = 300;
 const ROWS_PER_COMMIT = 150;
-const COMMITS_IN_FLIGHT = 2;
+export const COMMITS_IN_FLIGHT = 2;
 /** So many people in so many classes: the memory of who is registered stays small. */
 const MOST_REGISTERED = 50_000;
 const WARN_EVERY_MS = 60_000;
 
-export function createLiveKitWebhook({ db, keys, now, log, metrics, news }: WebhookDeps): LiveKitWebhook {
+export function createLiveKitWebhook({
+  db,
+  deliveryDb,
+  keys,
+  now,
+  log,
+  metrics,
+  news,
+}: WebhookDeps): LiveKitWebhook {
   const check = signatureCheck(keys);
   const registered = boundedMap(MOST_REGISTERED);
+  const changes = createChangeTeller(db, log);
   const commits = createGroupCommit<SignedDelivery, StoredDelivery>({
-    write: (rows) => storeDeliveries(db, rows, registered),
+    async write(rows) {
+      const stored = await storeDeliveries(deliveryDb, rows, registered);
+      for (const { ref } of stored) if (ref !== null) changes.changed(ref);
+      return stored;
+    },
     mostRows: ROWS_PER_COMMIT,
     mostInFlight: COMMITS_IN_FLIGHT,
   });
@@ -78,7 +94,10 @@ export function createLiveKitWebhook({ db, keys, now, log, metrics, news }: Webh
   };
 
   return {
-    drained: commits.drained,
+    async drained() {
+      await commits.drained();
+      await changes.told();
+    },
     async handle(req, res) {
       const startedMs = performance.now();
       const answered = (outcome: string): void => {

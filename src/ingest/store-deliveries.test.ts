@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import postgres from 'postgres';
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { calculateAttendance } from '../attendance/calculate.ts';
+import { tellChanges } from '../db/changes.ts';
 import { readClassFacts } from '../db/class-facts.ts';
 import { inTenant } from '../db/client.ts';
 import { readClass } from '../db/plans.ts';
@@ -280,6 +281,33 @@ test('one row that PostgreSQL refuses takes the transaction with it: the batch i
   poisoned.delivery.eventId = 'EV_\0';
   await expect(store([good, poisoned])).rejects.toThrow();
   expect(storedAs(await store([good]))).toEqual(['accepted']);
+});
+
+test('nobody is told with the commit: commits that tell wait for each other', async () => {
+  const heard: string[] = [];
+  const listening = database.db.another();
+  onTestFinished(() => listening.end());
+  await listening.listen('rollcall_change', (payload) => heard.push(payload));
+  await store(livelyClass().map((one) => signed(one)));
+  await tellChanges(database.db, [{ tenantId: 'school', classId: ID(0) }]);
+  await vi.waitUntil(() => heard.length > 0);
+  expect(heard).toEqual([`school ${ID(0)}`]);
+});
+
+test('a repetition is found by its id, however much the log holds', async () => {
+  const told = signed(delivery('room_started', { room, roomSid: 'RM_r', atMs: START_MS }));
+  await store([told]);
+  await owner`insert into events (tenant_id, class_id, source, source_event_id, kind, at, content_hash)
+    select 'school', ${classId}, 'livekit', 'EV_' || ${classId} || n, 'room_opened', now(), 'h' from generate_series(1, 3000) n`;
+  const read = await owner.begin(async (tx) => {
+    await tx`set local role rollcall_app`;
+    const db = { ...database.db, sql: tx as unknown as postgres.Sql };
+    expect(storedAs(await storeDeliveries(db, [told], new Map()))).toEqual(['duplicate']);
+    const [row] =
+      await tx`select seq_tup_read + idx_tup_fetch as rows from pg_stat_xact_user_tables where relname = 'events'`;
+    return Number(row?.rows);
+  });
+  expect(read).toBeLessThan(20);
 });
 
 describe('evidence after the end', () => {

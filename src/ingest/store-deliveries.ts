@@ -41,7 +41,10 @@ interface Told {
   late: StoredDelivery['late'];
 }
 
-/** One statement; a transaction of several only when somebody is met for the first time. */
+/**
+ * One statement; a transaction of several only when somebody is met for the first time. Whoever watches is not told of it
+ * (drizzle/0008_told_later.sql).
+ */
 export async function storeDeliveries(
   db: Database,
   batch: readonly SignedDelivery[],
@@ -166,7 +169,9 @@ function metIn(batch: readonly SignedDelivery[], told: readonly Told[], register
 async function register(tx: Tx, met: readonly Met[]): Promise<void> {
   const byTenant = [...Map.groupBy(met, ({ tenantId }) => tenantId)].sort(([a], [b]) => (a < b ? -1 : 1));
   for (const [tenantId, ofTenant] of byTenant) {
-    await tx.execute(sql`select set_config('app.tenant', ${tenantId}, true)`);
+    await tx.execute(
+      sql`select set_config('app.tenant', ${tenantId}, true), set_config('rollcall.tell', 'later', true)`,
+    );
     await registerParticipants(tx, tenantId, ofTenant[0]?.form ?? 'rollcall', ofTenant);
   }
 }
