@@ -1,5 +1,6 @@
 import { pino } from 'pino';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import postgres from 'postgres';
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import { at, type Json, MINUTE_MS, START_MS, startTestApp, type TestApp, token } from '../http/test-app.ts';
 import { watchClass } from '../http/test-live.ts';
 import { scheduleWhiteboard, tokenOf, type WhiteboardClass } from '../http/test-whiteboard.ts';
@@ -156,4 +157,28 @@ test('of several servers one looks at a class', async () => {
   expect(await alertsOf(one)).toHaveLength(1);
   const [row] = await app.owner`select count(*)::int as n from alerts where class_id = ${one.id}`;
   expect(row?.n).toBe(1);
+});
+
+test('a class is free while it is looked at, and what happens then makes it due again', async () => {
+  const one = await open();
+  minute(1);
+  const dueMs = async (): Promise<number> => {
+    const [row] = await app.owner`select alerts_due_at from classes where id = ${one.id}`;
+    return Number(row?.alerts_due_at);
+  };
+  const other = postgres(app.shared.ownerUrl, { max: 1 });
+  onTestFinished(() => other.end());
+  let looking: Promise<number> | undefined;
+  await other.begin(async (tx) => {
+    // The look waits for this, in its middle.
+    await tx`lock table class_identities in access exclusive mode`;
+    looking = look();
+    await vi.waitUntil(async () => (await dueMs()) > app.clock.nowMs, { timeout: 20_000 });
+    await app.owner`update classes set alerts_due_at = ${at(START_MS)} where id = ${one.id}`;
+  });
+  expect(await looking).toBe(1);
+  expect(await dueMs()).toBe(START_MS);
+  await look();
+  expect(await dueMs()).toBeGreaterThan(app.clock.nowMs);
+  await app.owner`update classes set status = 'ended' where id = ${one.id}`;
 });

@@ -5,7 +5,7 @@
 import { and, eq, ne, sql } from 'drizzle-orm';
 import type { Logger } from 'pino';
 import { calculateAttendance } from '../attendance/calculate.ts';
-import { setNextLook, takeLook } from '../db/alerts.ts';
+import { endLook, takeLook } from '../db/alerts.ts';
 import { readClassFacts } from '../db/class-facts.ts';
 import { viewClass } from '../db/classes.ts';
 import { type ClassRef, type Database, inTenant, type Tx } from '../db/client.ts';
@@ -18,9 +18,8 @@ import { settleAndTell } from './settle-alerts.ts';
 
 const EVERY_MS = 2_000;
 const AT_ONCE = 200;
-/** A server that dies in the middle of its look leaves the class to the others. */
+/** A look that fails, or whose server dies, is taken again; until then it keeps no other class waiting. */
 const TAKEN_MS = 15_000;
-const LATER_MS = 60_000;
 const NO_MORE_MS = 366 * 24 * 3_600_000;
 /** Out of the box; a tenant may set its own. */
 export const ALARM_AFTER_SECONDS = { teacher: 180, student: 600 };
@@ -58,25 +57,25 @@ export async function lookForAlarm({ db, now, log }: WatchDeps): Promise<number>
   );
   for (const { tenant_id: tenantId, class_id: classId } of due) {
     try {
-      await inTenant(db, tenantId, (tx) => lookAtClass(tx, { tenantId, classId }, nowMs));
+      await lookAtClass(db, { tenantId, classId }, nowMs);
     } catch (error) {
       log.warn({ failure: loggable(error), tenantId, classId }, 'a class could not be looked at for alarm');
-      // Later: it must not keep the others waiting.
-      await inTenant(db, tenantId, (tx) => setNextLook(tx, { tenantId, classId }, nowMs + LATER_MS)).catch(
-        () => {},
-      );
     }
   }
   return due.length;
 }
 
-async function lookAtClass(tx: Tx, ref: ClassRef, nowMs: number): Promise<void> {
-  if (!(await takeLook(tx, ref, { nowMs, untilMs: nowMs + TAKEN_MS }))) return;
-  const { view, times } = await readView(tx, ref, nowMs);
-  const { nextMs, ...causes } = causesForAlarm(view, times, nowMs);
-  await settleAndTell(tx, ref, causes, nowMs);
-  // Past its end a class is looked at no more, unless it is moved: its alerts end with it.
-  await setNextLook(tx, ref, Math.min(nextMs, nowMs + NO_MORE_MS));
+/** The class is free while it is looked at: evidence that makes it due again would have to wait. */
+async function lookAtClass(db: Database, ref: ClassRef, nowMs: number): Promise<void> {
+  const untilMs = nowMs + TAKEN_MS;
+  if (!(await inTenant(db, ref.tenantId, (tx) => takeLook(tx, ref, { nowMs, untilMs })))) return;
+  await inTenant(db, ref.tenantId, async (tx) => {
+    const { view, times } = await readView(tx, ref, nowMs);
+    const { nextMs, ...causes } = causesForAlarm(view, times, nowMs);
+    // Past its end a class is looked at no more, unless it is moved: its alerts end with it.
+    const isOn = await endLook(tx, ref, { untilMs, nextMs: Math.min(nextMs, nowMs + NO_MORE_MS) });
+    if (isOn) await settleAndTell(tx, ref, causes, nowMs);
+  });
 }
 
 async function readView(

@@ -76,8 +76,19 @@ export async function takeLook(
   return taken.length > 0;
 }
 
-export async function setNextLook(tx: Tx, { tenantId, classId }: ClassRef, nextMs: number): Promise<void> {
-  await tx.execute(sql`
-    update classes set alerts_due_at = ${new Date(nextMs).toISOString()}::timestamptz
-    where tenant_id = ${tenantId} and id = ${classId}`);
+/**
+ * Ends the look that was taken until `untilMs`: the next one is at `nextMs`, or at once where it has become due meanwhile.
+ * False: the class is over. Until the transaction ends nobody changes it.
+ */
+export async function endLook(
+  tx: Tx,
+  { tenantId, classId }: ClassRef,
+  { untilMs, nextMs }: { untilMs: number; nextMs: number },
+): Promise<boolean> {
+  const ended = await tx.execute(sql`
+    update classes set alerts_due_at = case alerts_due_at when ${new Date(untilMs).toISOString()}::timestamptz
+      then ${new Date(nextMs).toISOString()}::timestamptz else alerts_due_at end
+    where tenant_id = ${tenantId} and id = ${classId} and status in ('open', 'scheduled')
+    returning id`);
+  return ended.length > 0;
 }

@@ -290,7 +290,7 @@ test('nobody is told with the commit: commits that tell wait for each other', as
   await listening.listen('rollcall_change', (payload) => heard.push(payload));
   await store(livelyClass().map((one) => signed(one)));
   await tellChanges(database.db, [{ tenantId: 'school', classId: ID(0) }]);
-  await vi.waitUntil(() => heard.length > 0);
+  await vi.waitUntil(() => heard.length > 0, { timeout: 20_000 });
   expect(heard).toEqual([`school ${ID(0)}`]);
 });
 
