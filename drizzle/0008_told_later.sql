@@ -66,11 +66,10 @@ BEGIN
         -- One look into the index for each: PostgreSQL would rather read every event of the tenant.
         SELECT coalesce(array_agg(d.ordinality), '{}') INTO known
         FROM unnest(given) WITH ORDINALITY d JOIN LATERAL (
-          SELECT FROM events e WHERE e.tenant_id = whose AND e.source = 'livekit' AND e.source_event_id = d.event_id
-            AND e.class_id = class_ids[d.ordinality]
-            AND e.content_hash = CASE WHEN forms[d.ordinality] = 'itqan' THEN coalesce(d.itqan_hash, d.hash) ELSE d.hash END
-          LIMIT 1
-        ) e ON true
+          SELECT e.class_id, e.content_hash FROM events e
+          WHERE e.tenant_id = whose AND e.source = 'livekit' AND e.source_event_id = d.event_id LIMIT 1
+        ) e ON e.class_id = class_ids[d.ordinality]
+          AND e.content_hash = CASE WHEN forms[d.ordinality] = 'itqan' THEN coalesce(d.itqan_hash, d.hash) ELSE d.hash END
         WHERE d.ordinality = ANY (other);
         same := same || known;
       END IF;

@@ -1,7 +1,7 @@
 /** A provider's names for people: met, looked up, and matched where it is certain who they are. */
 import { and, eq, inArray, isNull, lt, or, sql } from 'drizzle-orm';
 import type { ClassRef, Tx } from '../db/client.ts';
-import { classIdentities, identities, identityDecisions, people } from '../db/schema.ts';
+import { identities } from '../db/schema.ts';
 
 export interface MetIdentity {
   identity: string;
@@ -111,63 +111,39 @@ export async function matchInClasses(
   proof: Proof,
 ): Promise<void> {
   if (met.length === 0) return;
-  const classesOf = new Map<string, string[]>();
-  for (const { classId, identity } of met) {
-    classesOf.set(identity, [...(classesOf.get(identity) ?? []), classId]);
-  }
+  const pairs = met.map(({ classId, identity }) => ({ class_id: classId, identity }));
   const ofThese = and(
     eq(identities.tenantId, tenantId),
     eq(identities.source, source),
-    inArray(identities.identity, [...classesOf.keys()]),
+    inArray(identities.identity, [...new Set(met.map(({ identity }) => identity))]),
   );
-  const proven = await tx
-    .update(identities)
-    .set({ personId: people.id })
-    .from(people)
-    .where(
-      and(
-        ofThese,
-        isNull(identities.personId),
-        decidedByNobody,
-        eq(people.tenantId, tenantId),
-        eq(people.email, identities.email),
-      ),
+  // In one statement: whoever comes by the thousand waits for each.
+  await tx.execute(sql`
+    with met as (
+      select distinct class_id, identity
+      from jsonb_to_recordset(${JSON.stringify(pairs)}::jsonb) as m (class_id uuid, identity text)
+    ), proven as (
+      update identities set person_id = people.id from people
+      where ${ofThese} and identities.person_id is null and ${decidedByNobody}
+        and people.tenant_id = ${tenantId} and people.email = identities.email
+      returning identities.id, identities.identity, people.id as person_id
+    ), decided as (
+      insert into identity_decisions (tenant_id, identity_id, person_id, action, remember, class_ids, decided_by)
+      select ${tenantId}, id, person_id, 'match', true,
+        (select jsonb_agg(met.class_id) from met where met.identity = proven.identity), ${proof}
+      from proven
+    ), known as (
+      select identities.id, identities.identity, coalesce(proven.person_id, identities.person_id) as person_id
+      from identities left join proven on proven.id = identities.id
+      where ${ofThese}
     )
-    .returning({ identityId: identities.id, identity: identities.identity, personId: people.id });
-  if (proven.length > 0) {
-    await tx.insert(identityDecisions).values(
-      proven.map(({ identityId, identity, personId }) => ({
-        tenantId,
-        identityId,
-        personId,
-        action: 'match' as const,
-        remember: true,
-        classIds: classesOf.get(identity) ?? [],
-        decidedBy: proof,
-      })),
-    );
-  }
-  const rows = await tx
-    .select({ id: identities.id, identity: identities.identity, personId: identities.personId })
-    .from(identities)
-    .where(ofThese);
-  const values = rows.flatMap(({ id, identity, personId }) =>
-    (classesOf.get(identity) ?? []).map((classId) => ({
-      tenantId,
-      classId,
-      identityId: id,
-      personId,
-      state: personId === null ? ('unmatched' as const) : ('matched' as const),
-    })),
-  );
-  await tx
-    .insert(classIdentities)
-    // In one order for everybody who stores several.
-    .values(values.sort((a, b) => (a.classId + a.identityId < b.classId + b.identityId ? -1 : 1)))
-    .onConflictDoUpdate({
-      target: [classIdentities.tenantId, classIdentities.classId, classIdentities.identityId],
-      set: { state: sql`excluded.state`, personId: sql`excluded.person_id` },
-      // What a human decided about this class stands.
-      setWhere: sql`${classIdentities.state} = 'unmatched' and excluded.person_id is not null`,
-    });
+    insert into class_identities (tenant_id, class_id, identity_id, state, person_id)
+    select ${tenantId}, met.class_id, known.id, case when known.person_id is null then 'unmatched' else 'matched' end,
+      known.person_id
+    from met join known on known.identity = met.identity
+    -- In one order for everybody who stores several.
+    order by met.class_id, known.id
+    on conflict (tenant_id, class_id, identity_id) do update set state = excluded.state, person_id = excluded.person_id
+    -- What a human decided about this class stands.
+    where class_identities.state = 'unmatched' and excluded.person_id is not null`);
 }
