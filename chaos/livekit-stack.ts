@@ -112,7 +112,7 @@ export async function startLiveKitStack(): Promise<LiveKitStack> {
 export async function scheduleLive(
   { rollcall }: LiveKitStack,
   {
-    startsIn = 9,
+    startsIn = 16,
     seconds,
     students = 2,
     body: further = {},

@@ -52,7 +52,7 @@ describe.concurrent('a class that is moved', () => {
   describe('while the workflow sleeps', () => {
     test('a class that is moved to an earlier hour is opened then', async () => {
       const moved = await change(await schedule(rollcall, { asksForSpace: true, startsIn: HOUR }), {
-        start_time: at(4),
+        start_time: at(10),
       });
       expect(moved.endMs - moved.startMs).toBe(6_000);
       await everybodyComes(rollcall, moved);
