@@ -107,9 +107,11 @@ describe.concurrent('on a LiveKit that works', () => {
     const { status } = await untilSettled(stack.rollcall, lesson);
     const records = await expectTruth(stack, lesson, truth);
     expect(status).toBe('completed');
-    expect(statusOf(records, lesson.teacher)).toBe('present');
-    expect(statusOf(records, first)).toMatch(/partial|absent/);
-    expect(statusOf(records, second)).toBe('absent');
+    expect([lesson.teacher, first, second].map((email) => statusOf(records, email))).toEqual([
+      'present',
+      'partial',
+      'absent',
+    ]);
     expect(records.flatMap(({ flags }) => flags)).toEqual([]);
     const runs = await runsOf(stack.rollcall, lesson);
     const polls = runs.flatMap(pollsOf).length;
@@ -118,7 +120,7 @@ describe.concurrent('on a LiveKit that works', () => {
   });
 
   test('who leaves and comes back was there twice', { timeout: PATIENCE }, async () => {
-    const lesson = await scheduleLive(stack, { seconds: 30, students: 1 });
+    const lesson = await scheduleLive(stack, { seconds: 60, students: 1 });
     const { comes, truth } = keeper(stack, lesson);
     const [student = ''] = lesson.students;
     await at(lesson, COME_SECONDS);
@@ -129,13 +131,13 @@ describe.concurrent('on a LiveKit that works', () => {
       await once.leaves();
       await at(lesson, 15);
       const again = await comes(student);
-      await at(lesson, 30.5);
+      await at(lesson, 60.5);
       await again.leaves();
     })();
     await teacher.leaves();
     await untilSettled(stack.rollcall, lesson);
     const records = await expectTruth(stack, lesson, truth);
-    expect(statusOf(records, student)).toMatch(/present|late|partial/);
+    expect(statusOf(records, student)).toMatch(/present|late/);
   });
 
   test('a second device neither throws out the first nor counts twice', { timeout: PATIENCE }, async () => {
@@ -306,7 +308,7 @@ describe.concurrent('when a part is away', () => {
     async (seconds, { onTestFinished }) => {
       const stack = await startLiveKitStack();
       onTestFinished(() => stack.stop());
-      const lesson = await scheduleLive(stack, { seconds: seconds + 30, students: 2 });
+      const lesson = await scheduleLive(stack, { seconds: seconds + 45, students: 2 });
       const { comes, truth } = keeper(stack, lesson);
       const [early = '', late = ''] = lesson.students;
       await at(lesson, COME_SECONDS);
@@ -320,12 +322,11 @@ describe.concurrent('when a part is away', () => {
       await leaving.leaves();
       await at(lesson, 5 + seconds);
       await stack.door.open();
-      await at(lesson, seconds + 30.5);
+      await at(lesson, seconds + 45.5);
       await Promise.all([teacher.leaves(), coming.leaves()]);
       await untilSettled(stack.rollcall, lesson);
       const records = await expectTruth(stack, lesson, truth);
-      expect(statusOf(records, lesson.teacher)).toBe('present');
-      expect(statusOf(records, late)).toMatch(/present|late/);
+      expect([lesson.teacher, late].map((email) => statusOf(records, email))).toEqual(['present', 'present']);
       expect(statusOf(records, early)).not.toBe('present');
     },
   );

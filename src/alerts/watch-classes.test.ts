@@ -173,7 +173,7 @@ test('a class is free while it is looked at, and what happens then makes it due 
     // The look waits for this, in its middle.
     await tx`lock table class_identities in access exclusive mode`;
     looking = look();
-    await vi.waitUntil(async () => (await dueMs()) > app.clock.nowMs);
+    await vi.waitUntil(async () => (await dueMs()) > app.clock.nowMs, { timeout: 20_000 });
     await app.owner`update classes set alerts_due_at = ${at(START_MS)} where id = ${one.id}`;
   });
   expect(await looking).toBe(1);

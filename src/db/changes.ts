@@ -79,11 +79,9 @@ export interface ChangeTeller {
 export function createChangeTeller(db: Database, log: Pick<Logger, 'warn'>): ChangeTeller {
   const changed = new Map<string, ClassRef>();
   let telling = Promise.resolve();
-  let due = false;
 
   const tell = async (): Promise<void> => {
     await sleep(GATHER_MS);
-    due = false;
     const refs = [...changed.values()];
     changed.clear();
     for (let attempt = 1; ; attempt++) {
@@ -100,10 +98,8 @@ export function createChangeTeller(db: Database, log: Pick<Logger, 'warn'>): Cha
 
   return {
     changed(ref) {
+      if (changed.size === 0) telling = telling.then(tell);
       changed.set(nameOf(ref), ref);
-      if (due) return;
-      due = true;
-      telling = telling.then(tell);
     },
     told: () => telling,
   };

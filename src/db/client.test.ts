@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -104,4 +105,23 @@ test('a pool of which some connections are always free keeps nothing of what it 
   }
   expect(longest).toBeGreaterThan(0);
   expect(longest).toBeLessThan(1_500);
+});
+
+// https://github.com/porsager/postgres: V8 makes a function that is assigned to a property in the old generation, where it
+// kept the statement with all that it carried until the next collection of everything.
+test('nothing of a statement is old when it is new', async () => {
+  setFlagsFromString('--allow-natives-syntax');
+  const isYoung: (value: unknown) => boolean = new Function(
+    'value',
+    'return %InYoungGeneration(value)',
+  ) as never;
+  setFlagsFromString('--no-allow-natives-syntax');
+  const db = openDatabase(database.serviceUrl, NAME, 1);
+  const statement = db.sql`select 1`;
+  const { resolve, reject } = statement as unknown as Record<string, unknown>;
+  const areYoung = [resolve, reject].map(isYoung);
+  await statement;
+  await db.close();
+  expect(typeof resolve).toBe('function');
+  expect(areYoung).toEqual([true, true]);
 });

@@ -46,6 +46,8 @@ interface WebhookDeps {
 const MOST_WAITING = 300;
 const ROWS_PER_COMMIT = 150;
 export const COMMITS_IN_FLIGHT = 2;
+/** A batch costs PostgreSQL as much as five rows, and the server about as much again. */
+const ROWS_BESIDE_ANOTHER = 16;
 /** So many people in so many classes: the memory of who is registered stays small. */
 const MOST_REGISTERED = 50_000;
 const WARN_EVERY_MS = 60_000;
@@ -70,6 +72,7 @@ export function createLiveKitWebhook({
     },
     mostRows: ROWS_PER_COMMIT,
     mostInFlight: COMMITS_IN_FLIGHT,
+    fewestBeside: ROWS_BESIDE_ANOTHER,
   });
   let warnedMs = Number.NEGATIVE_INFINITY;
 

@@ -8,7 +8,7 @@ import { createGroupCommit } from './group-commit.ts';
 import { type SignedDelivery, type StoredDelivery, storeDeliveries } from './store-deliveries.ts';
 
 /** Stores numbers, remembers the batches, and waits until it is let on. */
-function store(options: { refuses?: (rows: readonly number[]) => Error | null } = {}) {
+function store(options: { refuses?: (rows: readonly number[]) => Error | null; fewestBeside?: number } = {}) {
   const batches: number[][] = [];
   const gates: (() => void)[] = [];
   const commits = createGroupCommit<number, string>({
@@ -21,6 +21,7 @@ function store(options: { refuses?: (rows: readonly number[]) => Error | null } 
     },
     mostRows: 3,
     mostInFlight: 2,
+    fewestBeside: options.fewestBeside ?? 1,
   });
   return { commits, batches, release: () => gates.splice(0).forEach((gate) => void gate()) };
 }
@@ -54,6 +55,21 @@ test('what comes while others are being stored goes together, in order, and no m
   expect(await Promise.all([...first, ...others])).toEqual(
     [1, 2, 3, 4, 5, 6, 7, 8].map((n) => `stored ${n}`),
   );
+});
+
+test('too few to be worth a batch beside another wait until that is stored', async () => {
+  const { commits, batches, release } = store({ fewestBeside: 2 });
+  const first = commits.submit(1);
+  await turn();
+  const second = commits.submit(2);
+  await turn();
+  expect(batches).toEqual([[1]]);
+  release();
+  await first;
+  await turn();
+  expect(batches).toEqual([[1], [2]]);
+  release();
+  expect(await second).toBe('stored 2');
 });
 
 describe('a batch that cannot be stored', () => {

@@ -1,6 +1,6 @@
 /**
- * Many who each want one row stored share one statement and one commit (architecture §2.6). A batch leaves as soon as a
- * place is free, so nobody waits for others to come; what waits meanwhile goes together.
+ * Many who each want one row stored share one statement and one commit (architecture §2.6). When none is under way, a batch
+ * leaves at once, so nobody waits for others to come; what waits meanwhile goes together.
  */
 import { databaseUnavailable } from '../db/client.ts';
 
@@ -18,6 +18,8 @@ export interface GroupCommitOptions<Row, Stored> {
   write(rows: readonly Row[]): Promise<Stored[]>;
   mostRows: number;
   mostInFlight: number;
+  /** So many must wait for a batch to leave beside another, because each costs as much as several rows; 1 when left out. */
+  fewestBeside?: number;
 }
 
 interface Waiting<Row, Stored> {
@@ -30,14 +32,18 @@ export function createGroupCommit<Row, Stored>({
   write,
   mostRows,
   mostInFlight,
+  fewestBeside = 1,
 }: GroupCommitOptions<Row, Stored>): GroupCommit<Row, Stored> {
   let queue: Waiting<Row, Stored>[] = [];
   let underWay = 0;
   let rowsUnderWay = 0;
   let idle = Promise.withResolvers<void>();
 
+  const mayLeave = (): boolean =>
+    underWay === 0 ? queue.length > 0 : underWay < mostInFlight && queue.length >= fewestBeside;
+
   const next = (): void => {
-    while (underWay < mostInFlight && queue.length > 0) {
+    while (mayLeave()) {
       const batch = queue.slice(0, mostRows);
       queue = queue.slice(mostRows);
       underWay++;
@@ -46,7 +52,7 @@ export function createGroupCommit<Row, Stored>({
         underWay--;
         rowsUnderWay -= batch.length;
         if (underWay === 0 && queue.length === 0) idle.resolve();
-        if (queue.length > 0) leave();
+        if (mayLeave()) leave();
       });
     }
   };
@@ -84,7 +90,7 @@ export function createGroupCommit<Row, Stored>({
       if (underWay === 0 && queue.length === 0) idle = Promise.withResolvers();
       queue.push({ row, resolve, reject });
       // After this turn: whatever else has arrived goes along.
-      if (underWay < mostInFlight) leave();
+      if (mayLeave()) leave();
       return promise;
     },
     waiting: () => queue.length + rowsUnderWay,
