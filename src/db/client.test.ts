@@ -109,7 +109,7 @@ test('a pool of which some connections are always free keeps nothing of what it 
 
 // https://github.com/porsager/postgres: V8 makes a function that is assigned to a property in the old generation, where it
 // kept the statement with all that it carried until the next collection of everything.
-test('nothing of a statement is old when it is new', async () => {
+test('what settles a statement is young when it is new', async () => {
   setFlagsFromString('--allow-natives-syntax');
   const isYoung: (value: unknown) => boolean = new Function(
     'value',

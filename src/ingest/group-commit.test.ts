@@ -8,20 +8,26 @@ import { createGroupCommit } from './group-commit.ts';
 import { type SignedDelivery, type StoredDelivery, storeDeliveries } from './store-deliveries.ts';
 
 /** Stores numbers, remembers the batches, and waits until it is let on. */
-function store(options: { refuses?: (rows: readonly number[]) => Error | null; fewestBeside?: number } = {}) {
+function store({
+  refuses,
+  fewestBeside = 1,
+}: {
+  refuses?: (rows: readonly number[]) => Error | null;
+  fewestBeside?: number;
+} = {}) {
   const batches: number[][] = [];
   const gates: (() => void)[] = [];
   const commits = createGroupCommit<number, string>({
     async write(rows) {
       batches.push([...rows]);
-      const refusal = options.refuses?.(rows);
+      const refusal = refuses?.(rows);
       if (refusal) throw refusal;
       await new Promise<void>((resolve) => gates.push(resolve));
       return rows.map((row) => `stored ${row}`);
     },
     mostRows: 3,
     mostInFlight: 2,
-    fewestBeside: options.fewestBeside ?? 1,
+    fewestBeside,
   });
   return { commits, batches, release: () => gates.splice(0).forEach((gate) => void gate()) };
 }

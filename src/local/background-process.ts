@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, renameSync } from 'node:fs';
-import { guardProcess } from './guard.ts';
+import { spawnGuarded } from './guard.ts';
 import { identify, type ProcessIdentity } from './process-identity.ts';
 import { type StopPlan, stopProcess } from './stop-process.ts';
 
@@ -31,12 +30,7 @@ export async function startInBackground(
   const { logFile, plan, ...spawnOptions } = options;
   if (existsSync(logFile)) renameSync(logFile, `${logFile}.previous`);
   const log = openSync(logFile, 'a', 0o600);
-  const child = spawn(command, args, {
-    ...spawnOptions,
-    detached: true,
-    cwd: '/',
-    stdio: ['ignore', log, log],
-  });
+  const child = spawnGuarded(command, args, plan, { ...spawnOptions, cwd: '/', output: log });
   closeSync(log);
   const ended = new Promise<string>((resolve, reject) => {
     child.once('exit', (status, signal) => resolve(signal ?? `status ${status}`));
@@ -45,9 +39,7 @@ export async function startInBackground(
   if (child.pid === undefined)
     throw new Error(`${command} cannot be run`, { cause: await ended.catch((e) => e) });
   const { pid } = child;
-  const release = guardProcess(pid, plan);
   const identity = identify(pid) ?? { pid, startedAt: 'ended at once' };
-  child.once('exit', release);
   // The guard answers for it, so it need not keep this process running.
   child.unref();
   let stopping: Promise<void> | undefined;

@@ -1,5 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  type ChildProcess,
+  type ChildProcessWithoutNullStreams,
+  type SpawnOptions,
+  type StdioOptions,
+  spawn,
+} from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { onPath } from './on-path.ts';
 import { identify, type ProcessIdentity } from './process-identity.ts';
 import type { StopPlan } from './stop-process.ts';
 
@@ -21,13 +28,52 @@ let guard: ChildProcess | undefined;
 let nextKey = 1;
 const kept = new Map<number, GuardLine>();
 
+type Place = Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'>;
+
+/** A shell that waits for a line and becomes the command; when nobody is left to write it, it ends. */
+const WAIT = 'read -r go && exec "$0" "$@"';
+
 /**
- * Has the process, which must lead its own group (`detached: true`), ended when this one ends for any reason,
- * SIGKILL included. The last guarded is the first stopped. Call what is returned once it has ended.
+ * Starts a process that leads a group of its own, and has it ended by `plan` when this one ends for any reason, SIGKILL
+ * included; the last started is the first stopped. Nothing of it runs before the guard knows of it. It writes to this
+ * process or to a file that is open, and has no standard input unless that is asked for. As with `spawn`, a command that
+ * cannot be run is an `error` event and has no `pid`.
  */
-export function guardProcess(pid: number, plan: StopPlan): Release {
-  const identity = identify(pid);
-  return identity === undefined ? () => {} : keep((key) => ({ kind: 'process', key, identity, plan }));
+export function spawnGuarded(
+  command: string,
+  args: readonly string[],
+  plan: StopPlan,
+  options: Place & { readonly output: 'pipe'; readonly input?: 'pipe' },
+): ChildProcessWithoutNullStreams;
+export function spawnGuarded(
+  command: string,
+  args: readonly string[],
+  plan: StopPlan,
+  options: Place & { readonly output: number },
+): ChildProcess;
+export function spawnGuarded(
+  command: string,
+  args: readonly string[],
+  plan: StopPlan,
+  options: Place & { readonly output: 'pipe' | number; readonly input?: 'pipe' },
+): ChildProcess {
+  const { output, input, ...place } = options;
+  const stdio: StdioOptions = ['pipe', output, output];
+  const [path] = onPath(command, place.env ?? process.env);
+  if (path === undefined) return spawn(command, args, { ...place, stdio });
+  const gate = input === undefined ? `${WAIT} </dev/null` : WAIT;
+  const child = spawn('/bin/sh', ['-c', gate, path, ...args], { ...place, detached: true, stdio });
+  // One that was ended meanwhile reads no more.
+  child.stdin?.on('error', () => {});
+  const identity = child.pid === undefined ? undefined : identify(child.pid);
+  if (identity !== undefined) {
+    const release = keep((key) => ({ kind: 'process', key, identity, plan }));
+    // Not `exit`: what it started may hold its output open, and is of its group.
+    child.once('close', release);
+    child.stdin?.write('go\n');
+  }
+  if (input === undefined) child.stdin?.end();
+  return child;
 }
 
 /** Has a half-written path removed, after the guarded processes ended, when this process ends for any reason. */

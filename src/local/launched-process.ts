@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { guardProcess } from './guard.ts';
+import { spawnGuarded } from './guard.ts';
 import { identify, type ProcessIdentity } from './process-identity.ts';
 import type { StopPlan } from './stop-process.ts';
 
@@ -21,15 +20,12 @@ export interface Launched {
 
 /** Starts a process in a group of its own, guarded, and hands on each line that it writes. */
 export function launch({ command, args, stopPlan, onLine, ...options }: Launch): Launched {
-  const child = spawn(command, args, { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnGuarded(command, args, stopPlan, { ...options, output: 'pipe' });
   const ended = new Promise<string>((resolve) => {
     child.once('exit', (status, signal) => resolve(signal ?? `status ${status}`));
     child.once('error', (error) => resolve(error.message));
   });
   if (child.pid === undefined) return { identity: undefined, ended };
-  const release = guardProcess(child.pid, stopPlan);
-  child.once('exit', release);
-  createInterface({ input: child.stdout }).on('line', onLine);
-  createInterface({ input: child.stderr }).on('line', onLine);
+  for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', onLine);
   return { identity: identify(child.pid), ended };
 }

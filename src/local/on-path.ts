@@ -1,8 +1,9 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Every executable of that name on PATH, first come first. */
+/** Every executable of that name on PATH, first come first; a name with a slash is a path. */
 export function onPath(name: string, env: NodeJS.ProcessEnv): string[] {
+  if (name.includes('/')) return [name].filter(isExecutable);
   return (env.PATH ?? '')
     .split(delimiter)
     .filter((directory) => directory !== '')

@@ -1,10 +1,13 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { eventually, kill, runModule } from './local-test.ts';
+import { eventually, kill, runModule, temporaryDirectory } from './local-test.ts';
 import { identify } from './process-identity.ts';
 import { createProcesses } from './processes.ts';
+import { runCommand } from './run-command.ts';
 import { politely, stopProcess } from './stop-process.ts';
 import type { ProcessSpec } from './supervised-process.ts';
 
@@ -130,6 +133,33 @@ test('one that does not heed SIGTERM is killed, with what it started', async () 
   await processes.stop();
   await eventually('both are gone', () => pids.every(isGone));
 });
+
+test('nothing runs of what was started a moment before SIGKILL', async () => {
+  const begun = join(temporaryDirectory(), 'begun');
+  const { said } = runModule(`
+    import { writeSync } from 'node:fs';
+    import { createRequire, syncBuiltinESMExports } from 'node:module';
+    const children = createRequire(import.meta.url)('node:child_process');
+    const { spawn } = children;
+    children.spawn = (...order) => {
+      const { pid } = spawn(...order);
+      writeSync(1, 'said ' + pid + '\\n');
+      process.kill(process.pid, 'SIGKILL');
+    };
+    syncBuiltinESMExports();
+    const { runCommand } = await import(local + 'run-command.ts');
+    await runCommand('/bin/sh', ['-c', 'echo > "$0"; sleep 1000', ${JSON.stringify(begun)}]);`);
+  const pid = await said();
+  await eventually('it is gone', () => isGone(Number(pid)));
+  expect(existsSync(begun)).toBe(false);
+});
+
+test.each(['no-such-command', '/no/such/command'])(
+  'a command that is not there is said to be: %s',
+  async (name) => {
+    await expect(runCommand(name, [])).rejects.toThrow(`spawn ${name} ENOENT`);
+  },
+);
 
 test('a process that has the id of one of ours by now is let alone', async () => {
   const { lines, processes } = create();

@@ -1,7 +1,7 @@
-import { type SpawnOptions, spawn } from 'node:child_process';
+import type { SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { guardProcess } from './guard.ts';
+import { spawnGuarded } from './guard.ts';
 import { identify } from './process-identity.ts';
 import { type StopPlan, stopProcess } from './stop-process.ts';
 
@@ -26,21 +26,18 @@ const soon: StopPlan = [{ signal: 'SIGTERM', waitMs: 2_000 }];
 export async function runCommand(command: string, args: readonly string[], options: RunOptions = {}) {
   const { signal, timeoutMs, onLine, ...spawnOptions } = options;
   signal?.throwIfAborted();
-  const child = spawn(command, args, { ...spawnOptions, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnGuarded(command, args, soon, { ...spawnOptions, output: 'pipe' });
   const lines: string[] = [];
   const take = (line: string) => {
     lines.push(line);
     onLine?.(line);
   };
-  createInterface({ input: child.stdout }).on('line', take);
-  createInterface({ input: child.stderr }).on('line', take);
+  for (const input of [child.stdout, child.stderr]) createInterface({ input }).on('line', take);
   const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   // Settled below; without this an early throw would leave a rejection that nobody handles.
   ended.catch(() => {});
   if (child.pid === undefined) await ended;
-  const pid = child.pid ?? 0;
-  const release = guardProcess(pid, soon);
-  const identity = identify(pid);
+  const identity = identify(child.pid ?? 0);
   const limit = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
   const enough = AbortSignal.any([signal, limit].filter((each) => each !== undefined));
   const stop = () => identity && void stopProcess(identity, soon);
@@ -54,7 +51,6 @@ export async function runCommand(command: string, args: readonly string[], optio
     return lines.join('\n');
   } finally {
     enough.removeEventListener('abort', stop);
-    release();
   }
 }
 

@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { guardProcess } from '../../local/guard.ts';
+import { spawnGuarded } from '../../local/guard.ts';
 import { poll } from '../../local/poll.ts';
 import { identify } from '../../local/process-identity.ts';
 import { type StopPlan, stopProcess } from '../../local/stop-process.ts';
@@ -61,17 +60,16 @@ export async function joinRooms(options: {
 }): Promise<Participants> {
   const { url, tokens } = options;
   const seats = seatsFor(tokens);
-  const child = spawn(process.execPath, [PROGRAM, '--url', url], {
-    detached: true,
+  const child = spawnGuarded(process.execPath, [PROGRAM, '--url', url], stopPlan, {
     // Else the library writes what it is about.
     env: { ...process.env, NODE_ENV: 'production' },
-    stdio: ['pipe', 'pipe', 'pipe'],
+    input: 'pipe',
+    output: 'pipe',
   });
   const { ended, hasEnded } = watchSeats(child, seats);
   if (child.pid === undefined) throw new Error(`${process.execPath} cannot be run: ${await ended}`);
   const { pid } = child;
   const identity = identify(pid) ?? { pid, startedAt: 'ended at once' };
-  child.once('exit', guardProcess(pid, stopPlan));
 
   const order = (line: Order) => void child.stdin.write(`${orderLine(line)}\n`);
   const leave = async () => {
