@@ -42,6 +42,8 @@ export default defineConfig({
   test: {
     // Threads crash the Temporal worker.
     pool: 'forks',
+    // As it grows to that anyhow.
+    execArgv: ['--min-semi-space-size=16'],
     // Each file has its own database and namespace; loading all of Rollcall again for each took an eighth of the run's CPU.
     isolate: false,
     // More than a small machine has cores: most of them wait for real servers.

@@ -125,7 +125,8 @@ test('nothing runs after the stop, nor after the parent was killed, and its port
   const options = { binary, ...keys, dataDir, port, webhookUrls: [] };
   const { child, said } = runModule(`
     const { startLivekit } = await import(local + 'livekit.ts');
-    say(await startLivekit({ ...${JSON.stringify(options)}, report }));`);
+    say(await startLivekit({ ...${JSON.stringify(options)}, report }));
+    setInterval(() => {}, 1_000);`);
   const { pid } = (await said()) as { pid: number };
   expect(identify(pid)).toBeDefined();
   await kill(child, 'SIGKILL');

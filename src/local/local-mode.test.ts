@@ -103,7 +103,8 @@ test('when the parent gets SIGKILL, PostgreSQL and Temporal end too, and the nex
   const { child, said } = runModule(`
     const { startLocalServices } = await import(local + 'local-mode.ts');
     await startLocalServices({ dataDir: ${JSON.stringify(dataDir)}, env: ${JSON.stringify(env)}, temporal: { searchAttributes: {}, headless: true }, report: () => {} });
-    say('started');`);
+    say('started');
+    setInterval(() => {}, 1_000);`);
   expect(await said()).toBe('started');
   const pids = processesOf(dataDir);
   expect(pids.length).toBeGreaterThan(3);

@@ -88,7 +88,8 @@ test('nothing runs after the stop, nor after the parent was killed', async () =>
   expect(identify(running.pid)).toBeUndefined();
   const { child, said } = runModule(`
     const { startTemporal } = await import(local + 'temporal.ts');
-    say(await startTemporal({ binary: ${JSON.stringify(binary)}, dataDir: ${JSON.stringify(temporaryDirectory())}, searchAttributes: {}, headless: true, report }));`);
+    say(await startTemporal({ binary: ${JSON.stringify(binary)}, dataDir: ${JSON.stringify(temporaryDirectory())}, searchAttributes: {}, headless: true, report }));
+    setInterval(() => {}, 1_000);`);
   const { pid } = (await said()) as { pid: number };
   expect(identify(pid)).toBeDefined();
   await kill(child, 'SIGKILL');
