@@ -131,6 +131,6 @@ export async function until<T>(
     const seen = await look();
     if (seen !== false && seen !== null && seen !== undefined) return seen;
     if (Date.now() > deadline) throw new Error(`${what} did not come within ${withinMs / 1_000} s`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, 250));
   }
 }
