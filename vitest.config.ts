@@ -47,7 +47,7 @@ export default defineConfig({
     // Each file has its own database and namespace; loading all of Rollcall again for each took an eighth of the run's CPU.
     isolate: false,
     // More than a small machine has cores: most of them wait for real servers.
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { sequencer: EarlyFirst },
     globalSetup: ['src/local/test-setup.ts'],
     // Real servers on two cores: a limit that only something stuck can reach.
