@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { DatabaseUnavailable } from '../db/client.ts';
 import { lesson, START_MS, startTestApp } from '../http/test-app.ts';
 import { readDelivery } from '../livekit/read-webhook.ts';
@@ -63,19 +63,40 @@ test('what comes while others are being stored goes together, in order, and no m
   );
 });
 
-test('too few to be worth a batch beside another wait until that is stored', async () => {
-  const { commits, batches, release } = store({ fewestBeside: 2 });
-  const first = commits.submit(1);
-  await turn();
-  const second = commits.submit(2);
-  await turn();
-  expect(batches).toEqual([[1]]);
-  release();
-  await first;
-  await turn();
-  expect(batches).toEqual([[1], [2]]);
-  release();
-  expect(await second).toBe('stored 2');
+describe('too few to be worth a batch beside another', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  test('wait until that is stored', async () => {
+    const { commits, batches, release } = store({ fewestBeside: 2 });
+    const first = commits.submit(1);
+    await turn();
+    const second = commits.submit(2);
+    await turn();
+    expect(batches).toEqual([[1]]);
+    release();
+    await first;
+    await turn();
+    expect(batches).toEqual([[1], [2]]);
+    release();
+    expect(await second).toBe('stored 2');
+  });
+
+  test('leave nevertheless when that is slow, as often as it comes to that', async () => {
+    const { commits, batches, release } = store({ fewestBeside: 2 });
+    for (const n of [1, 3]) {
+      const first = commits.submit(n);
+      await turn();
+      const second = commits.submit(n + 1);
+      await turn();
+      expect(batches).toHaveLength(n);
+      vi.advanceTimersByTime(50);
+      await turn();
+      expect(batches).toHaveLength(n + 1);
+      release();
+      expect(await Promise.all([first, second])).toEqual([`stored ${n}`, `stored ${n + 1}`]);
+    }
+  });
 });
 
 describe('a batch that cannot be stored', () => {

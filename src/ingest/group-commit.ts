@@ -18,9 +18,15 @@ export interface GroupCommitOptions<Row, Stored> {
   write(rows: readonly Row[]): Promise<Stored[]>;
   mostRows: number;
   mostInFlight: number;
-  /** So many must wait for a batch to leave beside another, because each costs as much as several rows; 1 when left out. */
+  /**
+   * So many must wait for a batch to leave beside another, because each costs as much as several rows; 1 when left out, and
+   * beside one that is slow.
+   */
   fewestBeside?: number;
 }
+
+/** So long no batch takes that waits for nobody else's lock. */
+const SLOW_AFTER_MS = 50;
 
 interface Waiting<Row, Stored> {
   row: Row;
@@ -36,11 +42,14 @@ export function createGroupCommit<Row, Stored>({
 }: GroupCommitOptions<Row, Stored>): GroupCommit<Row, Stored> {
   let queue: Waiting<Row, Stored>[] = [];
   let underWay = 0;
+  let slowUnderWay = 0;
   let rowsUnderWay = 0;
   let idle = Promise.withResolvers<void>();
 
-  const mayLeave = (): boolean =>
-    underWay === 0 ? queue.length > 0 : underWay < mostInFlight && queue.length >= fewestBeside;
+  const mayLeave = (): boolean => {
+    const fewest = underWay > slowUnderWay ? fewestBeside : 1;
+    return underWay < mostInFlight && queue.length >= fewest;
+  };
 
   const next = (): void => {
     while (mayLeave()) {
@@ -48,7 +57,15 @@ export function createGroupCommit<Row, Stored>({
       queue = queue.slice(mostRows);
       underWay++;
       rowsUnderWay += batch.length;
+      let isSlow = false;
+      const slow = setTimeout(() => {
+        isSlow = true;
+        slowUnderWay++;
+        if (mayLeave()) leave();
+      }, SLOW_AFTER_MS);
       void store(batch).finally(() => {
+        clearTimeout(slow);
+        if (isSlow) slowUnderWay--;
         underWay--;
         rowsUnderWay -= batch.length;
         if (underWay === 0 && queue.length === 0) idle.resolve();

@@ -30,14 +30,18 @@ const kept = new Map<number, GuardLine>();
 
 type Place = Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'>;
 
-/** A shell that waits for a line and becomes the command; when nobody is left to write it, it ends. */
-const WAIT = 'read -r go && exec "$0" "$@"';
+/**
+ * A shell that waits for a line and becomes the command; when nobody is left to write it, it ends. Some shells keep
+ * variables for themselves whose names are none of theirs (`a.b`), and add `PWD`.
+ */
+const WAIT = 'read -r ROLLCALL_GO && exec "$0" "$@"';
 
 /**
  * Starts a process that leads a group of its own, and has it ended by `plan` when this one ends for any reason, SIGKILL
  * included; the last started is the first stopped. Nothing of it runs before the guard knows of it. It writes to this
  * process or to a file that is open, and has no standard input unless that is asked for. As with `spawn`, a command that
- * cannot be run is an `error` event and has no `pid`.
+ * is not there is an `error` event and has no `pid`; one that is there and cannot be run says so and ends. Throws when the
+ * process could not be told from another one later.
  */
 export function spawnGuarded(
   command: string,
@@ -65,13 +69,16 @@ export function spawnGuarded(
   const child = spawn('/bin/sh', ['-c', gate, path, ...args], { ...place, detached: true, stdio });
   // One that was ended meanwhile reads no more.
   child.stdin?.on('error', () => {});
-  const identity = child.pid === undefined ? undefined : identify(child.pid);
-  if (identity !== undefined) {
-    const release = keep((key) => ({ kind: 'process', key, identity, plan }));
-    // Not `exit`: what it started may hold its output open, and is of its group.
-    child.once('close', release);
-    child.stdin?.write('go\n');
+  if (child.pid === undefined) return child;
+  const identity = identify(child.pid);
+  if (identity === undefined) {
+    child.kill('SIGKILL');
+    throw new Error(`nothing can be learned of process ${child.pid}, so nobody would end ${command}`);
   }
+  const release = keep((key) => ({ kind: 'process', key, identity, plan }));
+  // Not `exit`: what it started may hold its output open, and is of its group.
+  child.once('close', release);
+  child.stdin?.write('go\n');
   if (input === undefined) child.stdin?.end();
   return child;
 }
