@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { loggable } from '../loggable.ts';
-import type { ClassRef, Database } from './client.ts';
+import { type ClassRef, classKey, type Database } from './client.ts';
 
 const CHANNEL = 'rollcall_change';
 const TRY_EVERY_MS = 10_000;
@@ -57,8 +57,6 @@ export async function listenForChanges(
   }
 }
 
-const nameOf = ({ tenantId, classId }: ClassRef): string => `${tenantId} ${classId}`;
-
 const refsIn = (payload: string): ClassRef[] =>
   payload.split(',').map((one) => {
     const [tenantId = '', classId = ''] = one.split(' ');
@@ -99,7 +97,7 @@ export function createChangeTeller(db: Database, log: Pick<Logger, 'warn'>): Cha
   return {
     changed(ref) {
       if (changed.size === 0) telling = telling.then(tell);
-      changed.set(nameOf(ref), ref);
+      changed.set(classKey(ref), ref);
     },
     told: () => telling,
   };
@@ -107,7 +105,7 @@ export function createChangeTeller(db: Database, log: Pick<Logger, 'warn'>): Cha
 
 /** Tells of changes that are committed. The commit of notices keeps nothing, so nobody waits for the disk. */
 export async function tellChanges(db: Database, refs: readonly ClassRef[]): Promise<void> {
-  const classes = [...new Set(refs.map(nameOf))];
+  const classes = [...new Set(refs.map(classKey))];
   const notices: string[] = [];
   for (let at = 0; at < classes.length; at += CLASSES_A_NOTICE)
     notices.push(classes.slice(at, at + CLASSES_A_NOTICE).join(','));

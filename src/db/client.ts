@@ -25,6 +25,9 @@ export interface ClassRef {
   classId: string;
 }
 
+/** One class as one string; neither id has a space in it. */
+export const classKey = ({ tenantId, classId }: ClassRef): string => `${tenantId} ${classId}`;
+
 export function openDatabase(url: string, applicationName: string, poolSize = 10): Database {
   const options = {
     connect_timeout: 5,

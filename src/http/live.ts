@@ -5,8 +5,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import { listenForChanges } from '../db/changes.ts';
-import type { ClassRef } from '../db/client.ts';
-import { inTenant } from '../db/client.ts';
+import { type ClassRef, classKey, inTenant } from '../db/client.ts';
 import { loggable } from '../loggable.ts';
 import { STAFF } from './authentication.ts';
 import {
@@ -165,13 +164,13 @@ export function createLive({ db, now, log, metrics }: Pick<Deps, 'db' | 'now' | 
     const was = watched.ready.delete(res);
     if (!watched.waiting.delete(res) && !was) return;
     metrics.liveWatchers.set(--watching);
-    if (watched.ready.size + watched.waiting.size === 0) classes.delete(keyOf(watched.ref));
+    if (watched.ready.size + watched.waiting.size === 0) classes.delete(classKey(watched.ref));
   };
 
   const listen = (): void => {
     const listener = {
       changed: (ref: ClassRef) => {
-        const watched = classes.get(keyOf(ref));
+        const watched = classes.get(classKey(ref));
         if (watched) happened(watched);
       },
       anything: () => {
@@ -192,7 +191,7 @@ export function createLive({ db, now, log, metrics }: Pick<Deps, 'db' | 'now' | 
       if (stopping.signal.aborted) throw tryAgain('the server is stopping', 1);
       if (watching >= MOST_WATCHERS) throw tryAgain('too many watch classes on this server', 5);
       listen();
-      const key = keyOf(ref);
+      const key = classKey(ref);
       const watched = classes.get(key) ?? newlyWatched(ref);
       classes.set(key, watched);
       const begun = Promise.withResolvers<void>();
@@ -223,8 +222,6 @@ export function createLive({ db, now, log, metrics }: Pick<Deps, 'db' | 'now' | 
     },
   };
 }
-
-const keyOf = ({ tenantId, classId }: ClassRef): string => `${tenantId} ${classId}`;
 
 const newlyWatched = (ref: ClassRef): Watched => ({
   ref,

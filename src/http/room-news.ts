@@ -3,7 +3,7 @@
  * or closed, and when it waits for evidence. A look that fails is repeated. With the process it is lost: then a live class
  * finds out one verification interval later, and the sweeper rings one that waits for evidence; no data is lost.
  */
-import { type ClassRef, inTenant } from '../db/client.ts';
+import { type ClassRef, classKey, inTenant } from '../db/client.ts';
 import { noteOccupancy } from '../db/occupancy.ts';
 import type { StoredDelivery } from '../ingest/store-deliveries.ts';
 import type { Delivery } from '../livekit/read-webhook.ts';
@@ -45,7 +45,7 @@ export function createRoomNews(deps: Pick<Deps, 'db' | 'now' | 'log' | 'evidence
       const prepared: (() => Promise<void>)[] = [];
       for (const { ref, due } of of) {
         const { changed = false, occupied = null } = found.get(ref.classId) ?? {};
-        const room = rooms.get(keyOf(ref));
+        const room = rooms.get(classKey(ref));
         if (room) room.occupied = occupied;
         if (changed || due === 'ring') prepared.push(await deps.evidenceBell.prepare(tx, ref));
       }
@@ -82,7 +82,7 @@ export function createRoomNews(deps: Pick<Deps, 'db' | 'now' | 'log' | 'evidence
   };
   const putBack = (of: DueRoom[]): void => {
     for (const { ref, due } of of) {
-      const room = rooms.get(keyOf(ref));
+      const room = rooms.get(classKey(ref));
       if (room === undefined) continue;
       // A ring that became due meanwhile is more than a look.
       if (room.due !== 'ring') room.due = due;
@@ -100,14 +100,14 @@ export function createRoomNews(deps: Pick<Deps, 'db' | 'now' | 'log' | 'evidence
       if (as !== 'accepted' || ref === null || delivery.kind !== 'evidence' || late === 'settled') return;
       const { kind, participant } = delivery.evidence;
       if (participant?.kind === 'machine') return;
-      const room = rooms.get(keyOf(ref)) ?? {
+      const room = rooms.get(classKey(ref)) ?? {
         ref,
         occupied: null,
         lookedMs: Number.NEGATIVE_INFINITY,
         due: 'no',
         failed: false,
       };
-      rooms.set(keyOf(ref), room);
+      rooms.set(classKey(ref), room);
       // Whoever comes into a room that is occupied changes nothing; another server may know that it is no longer.
       const known = deps.now() - room.lookedMs < LOOK_AGAIN_MS;
       if (late === null && kind === 'joined' && room.occupied && known) return;
@@ -117,5 +117,3 @@ export function createRoomNews(deps: Pick<Deps, 'db' | 'now' | 'log' | 'evidence
     },
   };
 }
-
-const keyOf = ({ tenantId, classId }: ClassRef): string => `${tenantId}/${classId}`;
