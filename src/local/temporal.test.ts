@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -80,6 +80,22 @@ test('a taken port is an error with what the server said', async () => {
   await expect(start({ dataDir: temporaryDirectory(), port })).rejects.toThrow(
     new RegExp(`did not start[^]*${port}`),
   );
+});
+
+test('one that panics while it starts is started again', async () => {
+  const dataDir = temporaryDirectory();
+  const panicsOnce = join(dataDir, 'temporal-that-panics');
+  const script = [
+    '#!/bin/sh',
+    `[ -e "$0.panicked" ] && exec '${binary}' "$@"`,
+    'touch "$0.panicked"',
+    'echo "panic: runtime error: invalid memory address or nil pointer dereference" >&2',
+    'exit 2',
+  ];
+  writeFileSync(panicsOnce, script.join('\n'), { mode: 0o755 });
+  const { address } = await start({ dataDir, binary: panicsOnce });
+  expect(existsSync(`${panicsOnce}.panicked`)).toBe(true);
+  await connect(address);
 });
 
 test('nothing runs after the stop, nor after the parent was killed', async () => {
