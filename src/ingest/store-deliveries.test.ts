@@ -202,6 +202,20 @@ describe('half of a stay', () => {
   });
 });
 
+test('what was sent is stored letter for letter, whatever letters it has', async () => {
+  const ids = ['"', '\\', '\\n', ',', '{}', 'NULL', '\n\t', ' شيماء 🖐 '];
+  const sent = ids.map((id, n) => {
+    const what = { ...delivery('room_started', { room, roomSid: 'RM_1', atMs: START_MS + n }), id };
+    // Every other one as nobody sends it: on several lines.
+    return JSON.stringify(what, null, n % 2 === 0 ? 2 : 0);
+  });
+  await store(sent.map((raw) => ({ delivery: readDelivery(Buffer.from(raw), START_MS), keyTenant: null })));
+  const rows =
+    await owner`select source_event_id as id, raw from events where class_id = ${classId} order by id`;
+  expect(rows.map((row) => row.id).toSorted()).toEqual(ids.toSorted());
+  expect(rows.map((row) => row.raw).toSorted()).toEqual(sent.toSorted());
+});
+
 test('rooms of several tenants are stored in one commit, each row with its own', async () => {
   const theirs = await schedule('academy');
   const started = (name: string, sid: string) =>
