@@ -1,14 +1,18 @@
-import { type ParticipantInfo, ParticipantInfo_Kind } from '@livekit/protocol';
+import { ParticipantInfo_Kind } from '@livekit/protocol';
 import type { ParticipantKind } from './answer.ts';
+
+/** Of a participant, as the server's interface lists it and as a delivery tells of it. */
+interface Kinded {
+  /** A number that LiveKit does not have: a kind that is not known yet. */
+  kind: ParticipantInfo_Kind;
+  permission?: { recorder?: boolean | null | undefined } | null | undefined;
+}
 
 /**
  * Who is a machine is told by its kind, a recorder by its permission. A kind that is not known yet may be a human, who
  * is then asked about in the review queue.
  */
-export function participantKind({
-  kind,
-  permission,
-}: Pick<ParticipantInfo, 'kind' | 'permission'>): ParticipantKind {
+export function participantKind({ kind, permission }: Kinded): ParticipantKind {
   if (permission?.recorder) return 'machine';
   switch (kind) {
     case ParticipantInfo_Kind.STANDARD:
@@ -29,9 +33,7 @@ export function participantKind({
  * Under its kind, unless it signed in: a dial-in is called `sip_{number}` and a machine whatever it likes, also as a
  * person is, and neither may ever be taken for one.
  */
-export const identityOf = (
-  participant: Pick<ParticipantInfo, 'identity' | 'kind' | 'permission'>,
-): string => {
+export const identityOf = (participant: Kinded & { identity: string }): string => {
   const kind = participantKind(participant);
   return kind === 'signed_in' ? participant.identity : `${kind}:${participant.identity}`;
 };

@@ -100,5 +100,35 @@ test('why somebody left is told in the words of LiveKit, and nothing where it do
     return found.kind === 'evidence' ? found.evidence.reason : found.kind;
   };
   expect(reasonOf('PARTICIPANT_REMOVED')).toBe('PARTICIPANT_REMOVED');
+  expect(reasonOf(4)).toBe('PARTICIPANT_REMOVED');
   expect(reasonOf('UNKNOWN_REASON')).toBeUndefined();
+  expect(reasonOf('A_REASON_OF_TOMORROW')).toBeUndefined();
+});
+
+describe('who is told of', () => {
+  const kindOf = (participant: Record<string, unknown>) => {
+    const told = { room: 'r', sid: 'PA', identity: 'ana', atMs: NOW_MS, participant };
+    const found = read(delivery('participant_joined', told));
+    if (found.kind !== 'evidence') throw new Error('it is no evidence');
+    return [found.evidence.participant?.kind, found.evidence.participant?.identity];
+  };
+  test.for([
+    ['by the name of its kind', { kind: 'AGENT' }, ['machine', 'machine:ana']],
+    ['by the number of its kind', { kind: 3 }, ['phone', 'phone:ana']],
+    ['as signed in where no kind is given', { kind: undefined }, ['signed_in', 'ana']],
+    ['as somebody to ask about where the kind is new', { kind: 'ROBOT' }, ['other', 'other:ana']],
+    ['as a machine where it records', { permission: { recorder: true } }, ['machine', 'machine:ana']],
+    ['as a person where it does not', { permission: { recorder: false } }, ['signed_in', 'ana']],
+  ] as const)('is read %s', ([, participant, expected]) => {
+    expect(kindOf(participant)).toEqual(expected);
+  });
+});
+
+test('a field of another type says which, and what would be read', () => {
+  const found = read({ ...REAL, participant: { ...REAL.participant, joinedAtMs: 'yesterday' } });
+  expect(found).toMatchObject({
+    kind: 'unusable',
+    reason: expect.stringContaining('participant.joinedAtMs'),
+  });
+  expect(read([REAL])).toMatchObject({ kind: 'unusable', reason: expect.stringContaining('body: ') });
 });
