@@ -70,7 +70,9 @@ export async function storeDeliveries(
     }
     for (const [index, one] of batch.entries()) {
       const who = whoIn(one);
-      if (who !== null) registered.set(who, whereOf(told[index]));
+      const where = whereOf(told[index]);
+      // What is set lives on, in the old generation: not anew for each delivery.
+      if (who !== null && registered.get(who) !== where) registered.set(who, where);
     }
     return told.map(({ stored_as, tenant_id, class_id, late }) => ({
       as: stored_as,
