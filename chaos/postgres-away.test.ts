@@ -67,7 +67,11 @@ test.for(Object.entries(DEATHS))(
     await die();
     const request = lessonRequest({ startsIn: 3_600, body: { external_id: randomUUID() } });
     for (const { status, headers, body } of await Promise.all(attempts(bystander, request))) {
-      expect([status, Number(headers.get('retry-after')) > 0]).toEqual([503, true]);
+      const retryAfter = Number(headers.get('retry-after'));
+      expect([status, retryAfter > 0]).toEqual([503, true]);
+      // Who comes again finds the connection open.
+      const keptOpen = Number(headers.get('keep-alive')?.match(/timeout=(\d+)/)?.[1]);
+      expect(keptOpen).toBeGreaterThan(retryAfter + 5);
       expect(body).toMatchObject({ type: 'https://rollcall.dev/problems/try-again' });
     }
     postgres = await start();
