@@ -15,7 +15,7 @@ import { POLICY, startTestRollcall, type TestRollcall, until } from './test-roll
 
 let rollcall: TestRollcall;
 beforeAll(async () => {
-  rollcall = await startTestRollcall({ ROLLCALL_RETRY_FOR_SECONDS: '18' });
+  rollcall = await startTestRollcall({ ROLLCALL_RETRY_FOR_SECONDS: '24' });
 });
 afterAll(async () => {
   await rollcall?.stop();
@@ -36,7 +36,7 @@ test.concurrent('a conference that Meet tells of seconds after the class is wait
   const lesson = await schedule(rollcall, { seconds: 4 });
   await untilStatus(rollcall, lesson, 'reconciling');
   await everybodyComes(rollcall, lesson);
-  expect((await untilSettled(rollcall, lesson)).status).toBe('completed');
+  expect(await untilSettled(rollcall, lesson)).toMatchObject({ status: 'completed', missing: [] });
   expect(await statuses(rollcall, lesson)).toEqual(['present', 'present']);
   const versions = await everyVersion(lesson);
   expect(versions[0]).toEqual(['unknown', 'unknown']);

@@ -60,8 +60,8 @@ describe.concurrent('a class that is moved', () => {
     });
 
     test('a class that is moved to a later hour is not opened before', async () => {
-      const lesson = await schedule(rollcall, { startsIn: 4 });
-      const moved = await change(lesson, { start_time: at(12) });
+      const lesson = await schedule(rollcall, { startsIn: 9 });
+      const moved = await change(lesson, { start_time: at(16) });
       await everybodyComes(rollcall, moved);
       await untilStatus(rollcall, moved, 'open', 'active');
       expect(Date.now()).toBeGreaterThan(moved.startMs - 1_000);
