@@ -74,10 +74,11 @@ test('of three thousand joins none is lost, and none is answered with anything b
     await Promise.all(Array.from({ length: 10 }, (_, k) => schedule(n + k)));
   const sql = postgres(rollcall.ownerUrl, { max: 1 });
   try {
-    await until('all classes open', async () => {
+    const allOpen = async () => {
       const [row] = await sql`select count(*)::int as n from classes where status = 'open'`;
       return row?.n === ROOMS;
-    });
+    };
+    await until('all classes open', allOpen, 120_000);
     // One request in flight for each room, as LiveKit does it.
     const latencies: number[] = [];
     const answers: Record<string, number> = {};
