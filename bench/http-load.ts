@@ -48,12 +48,15 @@ export async function load(options: LoadOptions): Promise<Load> {
   /** Of the requests that come at the rate, counted from the start: how many are due, and how many were sent. */
   let due = 0;
   let sent = 0;
+  // All may send at once, and it is not their making that is measured then.
+  const made = Array.from({ length: options.connections }, options.request);
+  const request = (): Buffer => made.pop() ?? options.request();
 
   const sendNext = (connection: Connection): void =>
-    connection.send(options.request(), startMs + (sent++ / (rate ?? 1)) * 1_000);
+    connection.send(request(), startMs + (sent++ / (rate ?? 1)) * 1_000);
   const release = (connection: Connection): void => {
     if (open && sent < due) sendNext(connection);
-    else if (rate === undefined && open) connection.send(options.request(), performance.now());
+    else if (rate === undefined && open) connection.send(request(), performance.now());
     else idle.push(connection);
   };
   const connections = await Promise.all(

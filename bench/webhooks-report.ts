@@ -1,5 +1,6 @@
 import Table from 'cli-table3';
 import { type Machine, machineLine } from './machine.ts';
+import { percentile } from './percentiles.ts';
 
 export const FIGURES = { ratio: 1, goodput: 0.9, refusedWithinMs: 50, memory: 1.2, drainedWithinMs: 10_000 };
 
@@ -30,6 +31,7 @@ export interface Report extends Machine {
   ratio: { median: number; least: number; most: number };
   /** Medians of the pairs. */
   half: Record<HalfFigure, number> & { per_second: number; pairs: Record<HalfFigure, number>[] };
+  /** Several rounds of each, because the machine's own pace changes within a minute: its figures are the medians. */
   overload: Overload[];
 }
 
@@ -69,13 +71,21 @@ export function missed({ ratio, half, overload }: Report): string[] {
     ...(half.ours_p99_ms > half.bare_p99_ms
       ? [`p99 at half is ${half.ours_p99_ms} ms, the bare route's ${half.bare_p99_ms} ms`]
       : []),
+    ...[...new Set(overload.map(({ times }) => times))].flatMap((times) => {
+      const rounds = overload.filter((one) => one.times === times);
+      const goodput = middle(rounds, 'goodput');
+      const refusedMs = middle(
+        rounds.filter(({ refused }) => refused > 0),
+        'refused_p99_ms',
+      );
+      return [
+        ...(goodput < FIGURES.goodput
+          ? [`goodput at ${times} x is ${goodput}, not ≥ ${FIGURES.goodput}`]
+          : []),
+        ...(refusedMs > FIGURES.refusedWithinMs ? [`503 at ${times} x took ${refusedMs} ms at p99`] : []),
+      ];
+    }),
     ...overload.flatMap((one) => [
-      ...(one.goodput < FIGURES.goodput
-        ? [`goodput at ${one.times} x is ${one.goodput}, not ≥ ${FIGURES.goodput}`]
-        : []),
-      ...(one.refused_p99_ms > FIGURES.refusedWithinMs
-        ? [`503 at ${one.times} x took ${one.refused_p99_ms} ms at p99`]
-        : []),
       ...(one.refused_without_retry_after > 0
         ? [`${one.refused_without_retry_after} times 503 without Retry-After`]
         : []),
@@ -89,3 +99,10 @@ export function missed({ ratio, half, overload }: Report): string[] {
     ]),
   ];
 }
+
+/** The median of one figure: what disturbs one measurement disturbs no verdict. */
+export const middle = <K extends string>(measured: Record<K, number>[], figure: K): number =>
+  percentile(
+    measured.map((one) => one[figure]),
+    0.5,
+  );

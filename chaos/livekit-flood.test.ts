@@ -1,5 +1,5 @@
 /**
- * Three thousand people come to a hundred classes within half a minute, whose workflows run and look into their rooms. That
+ * Three thousand people come to a hundred classes within a minute, whose workflows run and look into their rooms. That
  * they came is told here and not by LiveKit, which has the rooms and nobody in them.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -83,7 +83,7 @@ test('of three thousand joins none is lost, and none is answered with anything b
     const latencies: number[] = [];
     const answers: Record<string, number> = {};
     const startMs = Date.now();
-    const everyMs = 30_000 / PEOPLE;
+    const everyMs = 60_000 / PEOPLE;
     const join = async (room: string, of: number, n: number): Promise<void> => {
       const told = { room, sid: `PA_${of}_${n}`, identity: `guest-${n}`, atMs: Date.now() };
       const body = JSON.stringify(delivery('participant_joined', told));
@@ -106,6 +106,10 @@ test('of three thousand joins none is lost, and none is answered with anything b
     };
     await Promise.all(rooms.map(send));
     expect(answers).toEqual({ '200 {"stored":"accepted"}': ROOMS * PEOPLE });
+    // A figure and no rule here: other tests share the machine.
+    console.log(
+      `3,000 joins: p50 ${percentile(latencies, 0.5).toFixed(1)} ms, p99 ${percentile(latencies, 0.99).toFixed(1)} ms`,
+    );
     const joined = await sql`select class_id, count(distinct connection)::int as n from events
       where kind = 'joined' group by class_id`;
     expect(joined.map(({ n }) => n)).toEqual(Array(ROOMS).fill(PEOPLE));
@@ -121,10 +125,6 @@ test('of three thousand joins none is lost, and none is answered with anything b
       expect(runs.reduce((sum, run) => sum + run.events, 0)).toBeLessThanOrEqual(budget);
       expect(bells).toBeLessThanOrEqual(3);
     }
-    // A figure and no rule here: other tests share the machine.
-    console.log(
-      `3,000 joins: p50 ${percentile(latencies, 0.5).toFixed(1)} ms, p99 ${percentile(latencies, 0.99).toFixed(1)} ms`,
-    );
   } finally {
     await sql.end();
   }

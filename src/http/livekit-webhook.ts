@@ -109,7 +109,7 @@ export function createLiveKitWebhook({
       // Only what was signed waits: nobody else can fill the place.
       const full = (): boolean => {
         if (commits.waiting() < MOST_WAITING) return false;
-        refuse(req, res, tryAgain('more deliveries are waiting than can be stored in time', retryAfter()));
+        send(req, res, oneOf(OVERLOADED));
         answered('overloaded');
         return true;
       };
@@ -119,8 +119,7 @@ export function createLiveKitWebhook({
         // The place may have been taken while the body was read.
         if (full()) return;
         const stored = await commits.submit(signed);
-        const { headers, body } = ANSWERS[stored.as];
-        res.writeHead(200, headers).end(body);
+        send(req, res, STORED[stored.as]);
         answered(stored.as);
         news.tell(signed.delivery, stored);
         if (stored.tenantId === null) {
@@ -132,7 +131,7 @@ export function createLiveKitWebhook({
         }
       } catch (error) {
         const problem = problemOf(error);
-        refuse(req, res, problem);
+        send(req, res, refusalOf(problem));
         answered(problem.code);
         warn(loggable(error), `a delivery of LiveKit was answered with ${problemStatus(problem.code)}`);
       }
@@ -140,42 +139,63 @@ export function createLiveKitWebhook({
   };
 }
 
-/** Written whole, once: with its length known an answer leaves in one piece. */
-const answerOf = (stored: StoredDelivery['as']) => {
-  const body = JSON.stringify({ stored });
+interface Answer {
+  status: number;
+  headers: (string | number)[];
+  body: string;
+}
+
+/** With its length known an answer leaves in one piece. */
+const answerOf = (status: number, headers: Record<string, string>, content: unknown): Answer => {
+  const body = JSON.stringify(content);
   return {
-    headers: ['Content-Type', 'application/json', 'Cache-Control', 'no-store', 'Content-Length', body.length],
+    status,
+    headers: [...Object.entries(headers).flat(), 'Content-Length', Buffer.byteLength(body)],
     body,
   };
 };
-const ANSWERS = {
-  accepted: answerOf('accepted'),
-  duplicate: answerOf('duplicate'),
-  set_aside: answerOf('set_aside'),
+
+const storedAs = (stored: StoredDelivery['as']): Answer =>
+  answerOf(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }, { stored });
+
+const refusalOf = (problem: Problem): Answer =>
+  answerOf(
+    problemStatus(problem.code),
+    { 'Content-Type': 'application/problem+json', ...problem.extra.headers },
+    problemBody(problem),
+  );
+
+const STORED = {
+  accepted: storedAs('accepted'),
+  duplicate: storedAs('duplicate'),
+  set_aside: storedAs('set_aside'),
 };
 
 /**
  * Seconds. LiveKit waits so long before each of its four repetitions and then gives up, so one second would have it give
  * up in four; and whoever was refused together shall not come back together.
  */
-const retryAfter = (): number => 2 + Math.floor(Math.random() * 4);
+const RETRY_AFTER = [2, 3, 4, 5];
+const oneOf = <T>(all: readonly T[]): T => all[Math.floor(Math.random() * all.length)] as T;
+
+/** Made once: an error notes where it was made, and that costs a third of a refusal. */
+const OVERLOADED = RETRY_AFTER.map((seconds) =>
+  refusalOf(tryAgain('more deliveries are waiting than can be stored in time', seconds)),
+);
 
 /** Whatever it was: it is not stored, so LiveKit must send it again. */
 function problemOf(error: unknown): Problem {
-  return error instanceof Problem ? error : tryAgain('the delivery could not be stored', retryAfter(), error);
+  return error instanceof Problem
+    ? error
+    : tryAgain('the delivery could not be stored', oneOf(RETRY_AFTER), error);
 }
 
-function refuse(req: IncomingMessage, res: ServerResponse, problem: Problem): void {
+function send(req: IncomingMessage, res: ServerResponse, { status, headers, body }: Answer): void {
   if (res.headersSent || res.destroyed) return;
   // What was not read of a small body is read and forgotten: connecting anew would cost both sides more.
   const goesOn = req.complete || Number(req.headers['content-length']) <= MOST_BYTES;
-  res.writeHead(problemStatus(problem.code), {
-    'Content-Type': 'application/problem+json',
-    ...problem.extra.headers,
-    ...(goesOn ? {} : { Connection: 'close' }),
-  });
-  res.end(JSON.stringify(problemBody(problem)));
-  req.resume();
+  res.writeHead(status, goesOn ? headers : [...headers, 'Connection', 'close']).end(body);
+  if (!req.complete) req.resume();
 }
 
 /** Two headers are as good as none: which of them would be checked? */
