@@ -51,6 +51,8 @@ async function main(): Promise<void> {
   const stop = async (): Promise<void> => {
     const closed = new Promise((resolve) => server.close(resolve));
     server.closeIdleConnections();
+    // Whoever is still answered is not waited for afterwards.
+    server.keepAliveTimeout = 1;
     looking.stop();
     await storing.stop();
     await Promise.all([app.live.stop(), app.sockets.stop()]);

@@ -85,8 +85,10 @@ async function expectTruth(
  * Present is who was there for more than 75 % (product §5, itqan), also when four seconds of it are not known. How long it
  * takes somebody to come is the machine's business: on a slow one it may be less.
  */
-const isSurelyPresent = (of: Truth | undefined, lesson: LiveLesson): boolean =>
-  of !== undefined && secondsIn(of, lesson) - 4 > ((lesson.endMs - lesson.startMs) / 1_000) * 0.75;
+function isSurelyPresent(of: Truth | undefined, lesson: LiveLesson): boolean {
+  if (of === undefined) throw new Error('no truth was recorded of them');
+  return secondsIn(of, lesson) - 4 > ((lesson.endMs - lesson.startMs) / 1_000) * 0.75;
+}
 
 const statusOf = (records: AttendanceRecord[], email: string | undefined) =>
   records.find((one) => one.email === email)?.status;

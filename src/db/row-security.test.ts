@@ -141,6 +141,13 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
 
 const FORBIDDEN = '42501';
 
+test('each function is granted by name, for databases in which PUBLIC may call none', async () => {
+  const rows = await owner`select p.proname from pg_proc p
+    where p.proname like 'rollcall%' and p.prorettype <> 'trigger'::regtype
+      and (p.proacl is null or not has_function_privilege('rollcall_app', p.oid, 'execute'))`;
+  expect(rows.map(({ proname }) => proname)).toEqual([]);
+});
+
 describe('every table of the catalog', () => {
   test('forces row security with a rule for reading and one for writing, even for its owner', async () => {
     const rows = await owner`select c.relname, c.relrowsecurity, c.relforcerowsecurity,

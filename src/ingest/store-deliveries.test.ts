@@ -202,18 +202,30 @@ describe('half of a stay', () => {
   });
 });
 
-test('what was sent is stored letter for letter, whatever letters it has', async () => {
-  const ids = ['"', '\\', '\\n', ',', '{}', 'NULL', '\n\t', ' شيماء 🖐 '];
-  const sent = ids.map((id, n) => {
-    const what = { ...delivery('room_started', { room, roomSid: 'RM_1', atMs: START_MS + n }), id };
-    // Every other one as nobody sends it: on several lines.
-    return JSON.stringify(what, null, n % 2 === 0 ? 2 : 0);
+test.for([
+  ['as LiveKit writes it', ['"', '\\', '\\n', ',', '{}', 'NULL', ' شيماء 🖐 '], 0],
+  ['with control characters', ['a\nb', '\t', '\u0001', 'NULL', '"\\', ' شيماء 🖐 '], 2],
+] as const)('what was sent is stored letter for letter %s', async ([, words, indent]) => {
+  // A room that opens has nobody: in each column there is something and nothing.
+  const sent = words.flatMap((word, n) => {
+    const told = { room, roomSid: `RM_${word}`, atMs: START_MS + n };
+    const joined = delivery('participant_joined', { ...told, sid: `PA_${word}`, identity: `guest ${word}` });
+    return [
+      { ...delivery('room_started', told), id: `${classId} ${word}` },
+      { ...joined, id: `${word} ${classId}` },
+    ];
   });
-  await store(sent.map((raw) => ({ delivery: readDelivery(Buffer.from(raw), START_MS), keyTenant: null })));
-  const rows =
-    await owner`select source_event_id as id, raw from events where class_id = ${classId} order by id`;
-  expect(rows.map((row) => row.id).toSorted()).toEqual(ids.toSorted());
-  expect(rows.map((row) => row.raw).toSorted()).toEqual(sent.toSorted());
+  const raws = sent.map((what) => JSON.stringify(what, null, indent));
+  await store(raws.map((raw) => ({ delivery: readDelivery(Buffer.from(raw), START_MS), keyTenant: null })));
+  const rows = await owner<{ id: string; raw: string; room: string; connection: string | null }[]>`
+    select source_event_id as id, raw, room, connection from events where class_id = ${classId}`;
+  const stored = new Map(rows.map((row) => [row.id, { ...row }]));
+  expect(stored.size).toBe(sent.length);
+  for (const [n, { id }] of sent.entries()) {
+    const word = words[Math.floor(n / 2)];
+    const connection = n % 2 === 0 ? null : `PA_${word}`;
+    expect(stored.get(id)).toEqual({ id, raw: raws[n], room: `RM_${word}`, connection });
+  }
 });
 
 test('rooms of several tenants are stored in one commit, each row with its own', async () => {

@@ -93,6 +93,10 @@ test('a delivery without an id is known by its hash: sent again it is the same',
   expect(read(nameless).eventId).toBe(read(nameless).eventId);
 });
 
+test.for(['track_published', 'constructor', '__proto__'])('an event %s is no evidence', (event) => {
+  expect(read({ ...REAL, event }).kind).toBe('other');
+});
+
 test('why somebody left is told in the words of LiveKit, and nothing where it does not know', () => {
   const reasonOf = (disconnectReason: unknown) => {
     const told = { room: 'r', sid: 'PA', atMs: NOW_MS, participant: { disconnectReason } };
@@ -102,7 +106,9 @@ test('why somebody left is told in the words of LiveKit, and nothing where it do
   expect(reasonOf('PARTICIPANT_REMOVED')).toBe('PARTICIPANT_REMOVED');
   expect(reasonOf(4)).toBe('PARTICIPANT_REMOVED');
   expect(reasonOf('UNKNOWN_REASON')).toBeUndefined();
-  expect(reasonOf('A_REASON_OF_TOMORROW')).toBeUndefined();
+  for (const unknown of ['A_REASON_OF_TOMORROW', '4', 'constructor', 99]) {
+    expect(reasonOf(unknown)).toBeUndefined();
+  }
 });
 
 describe('who is told of', () => {
@@ -117,6 +123,7 @@ describe('who is told of', () => {
     ['by the number of its kind', { kind: 3 }, ['phone', 'phone:ana']],
     ['as signed in where no kind is given', { kind: undefined }, ['signed_in', 'ana']],
     ['as somebody to ask about where the kind is new', { kind: 'ROBOT' }, ['other', 'other:ana']],
+    ['as somebody to ask about where the kind is none', { kind: '0' }, ['other', 'other:ana']],
     ['as a machine where it records', { permission: { recorder: true } }, ['machine', 'machine:ana']],
     ['as a person where it does not', { permission: { recorder: false } }, ['signed_in', 'ana']],
   ] as const)('is read %s', ([, participant, expected]) => {

@@ -46,13 +46,13 @@ const FUTURE_TOLERANCE_MS = 5 * 60_000;
 /** LiveKit's first release. */
 const EARLIEST_MS = Date.UTC(2021, 0, 1);
 
-const KINDS: Readonly<Record<string, EventKind>> = {
-  participant_joined: 'joined',
-  participant_left: 'left',
-  participant_connection_aborted: 'aborted',
-  room_started: 'room_opened',
-  room_finished: 'room_closed',
-};
+const KINDS = new Map<string | null, EventKind>([
+  ['participant_joined', 'joined'],
+  ['participant_left', 'left'],
+  ['participant_connection_aborted', 'aborted'],
+  ['room_started', 'room_opened'],
+  ['room_finished', 'room_closed'],
+]);
 
 /**
  * @param body of one that is too large, more than the most that is read will do
@@ -85,7 +85,7 @@ export function readDelivery(
   if (isName(webhook.id)) received.eventId = webhook.id;
   if (isName(webhook.event)) received.event = webhook.event;
   if (isName(webhook.room?.name)) received.roomName = webhook.room.name;
-  const kind = KINDS[received.event ?? ''];
+  const kind = KINDS.get(received.event);
   if (kind === undefined) return { ...received, kind: 'other' };
   const { roomName } = received;
   if (roomName === null) return unusable('it names no room');
@@ -129,11 +129,16 @@ type Participant = NonNullable<Webhook['participant']>;
 
 const integer = (given: string | number | null | undefined): bigint => BigInt(given ?? 0);
 
-/** Of a kind that is not known yet, no number that LiveKit has. */
+/** What has a name that is not known yet has no number that LiveKit has. */
+function numberIn(names: Readonly<Record<string, string | number>>, given: string | number): number {
+  if (typeof given === 'number') return given;
+  const found = Object.hasOwn(names, given) ? names[given] : undefined;
+  // TypeScript's enumerations lead back from the number to the name too.
+  return typeof found === 'number' ? found : -1;
+}
+
 const kindNumber = (given: Participant['kind']): ParticipantInfo_Kind =>
-  typeof given === 'string'
-    ? (ParticipantInfo_Kind[given as keyof typeof ParticipantInfo_Kind] ?? -1)
-    : (given ?? ParticipantInfo_Kind.STANDARD);
+  numberIn(ParticipantInfo_Kind, given ?? ParticipantInfo_Kind.STANDARD);
 
 /** The evidence, or why there is none. */
 function read(kind: EventKind, webhook: Webhook, receivedMs: number): RoomEvidence | string {
@@ -188,11 +193,8 @@ export function joinedAt({
 
 /** In LiveKit's words; nothing where it does not know, or we do not know its word. */
 function reasonFor({ disconnectReason }: Participant): { reason?: string } {
-  const known =
-    typeof disconnectReason === 'string'
-      ? DisconnectReason[disconnectReason as keyof typeof DisconnectReason]
-      : disconnectReason;
-  const reason = DisconnectReason[known ?? DisconnectReason.UNKNOWN_REASON];
+  const reason =
+    DisconnectReason[numberIn(DisconnectReason, disconnectReason ?? DisconnectReason.UNKNOWN_REASON)];
   return reason === undefined || reason === 'UNKNOWN_REASON' ? {} : { reason };
 }
 
