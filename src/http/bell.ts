@@ -1,6 +1,7 @@
 /** Telling Temporal, after the commit. What fails here is logged and counted; the sweeper makes up for it. */
 import { noteRung, noteStarted, raisePlan } from '../db/change-class.ts';
 import { type ClassRef, inTenant } from '../db/client.ts';
+import { readClass } from '../db/plans.ts';
 import { loggable } from '../loggable.ts';
 import type { Deps } from './route.ts';
 import { within } from './within.ts';
@@ -17,7 +18,10 @@ export async function startWorkflow(deps: BellDeps, ref: ClassRef, startMs: numb
   });
 }
 
-/** Rings for a changed plan; a class whose workflow is missing gets one, which reads the plan as it is now. */
+/**
+ * Rings for a changed plan; a class whose workflow is missing gets one, which reads the plan as it is now. One that is
+ * settled has none any more: it may have read that it is cancelled before it was rung.
+ */
 export async function ringPlan(
   deps: BellDeps,
   ref: ClassRef,
@@ -33,11 +37,13 @@ export async function ringPlan(
 }
 
 async function ringOrStart(
-  { workflows }: BellDeps,
+  { db, workflows }: BellDeps,
   ref: ClassRef,
   startMs: number,
-): Promise<'rung' | 'started'> {
+): Promise<'rung' | 'started' | 'settled'> {
   if (await workflows.ring(ref, 'plan')) return 'rung';
+  const { row } = await inTenant(db, ref.tenantId, (tx) => readClass(tx, ref));
+  if (row.settledAt !== null) return 'settled';
   await workflows.start(ref, startMs);
   return 'started';
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import {
   at,
   HOUR_BEFORE_MS,
@@ -353,6 +353,16 @@ describe('rescheduling', () => {
     await patch(id, { subject: 'Geometry' });
     expect(app.temporal.calls).toEqual([`plan school/${id}`, `start school/${id}`]);
     expect(await row(id)).toMatchObject({ plan_version: 2, plan_rung_version: 2 });
+  });
+
+  test('a class that settles as it is rung gets no workflow', async () => {
+    const id = await scheduled();
+    vi.spyOn(app.temporal, 'ring').mockImplementationOnce(async () => {
+      await app.owner`update classes set settled_at = now(), status = 'cancelled' where id = ${id}`;
+      return false;
+    });
+    await patch(id, { subject: 'Geometry' });
+    expect(app.temporal.calls).toEqual([]);
   });
 
   test('while Temporal is away the plan is kept for the sweeper', async () => {
