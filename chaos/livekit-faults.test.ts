@@ -48,7 +48,7 @@ function keeper(stack: LiveKitStack, lesson: LiveLesson) {
   };
 }
 
-/** The interval is counted from the end of one look to the next, which takes its time too; and records have whole seconds. */
+/** Looks begin one interval apart; how soon the room is listed in each is the machine's business. And records have whole seconds. */
 const LOOKING_SECONDS = 2;
 
 /**
