@@ -74,6 +74,7 @@ export function createLiveKitWebhook({
     mostInFlight: COMMITS_IN_FLIGHT,
     fewestBeside: ROWS_BESIDE_ANOTHER,
   });
+  const turns = createTurns();
   let warnedMs = Number.NEGATIVE_INFINITY;
 
   /** An operator must hear of a wrong key; nobody needs ten thousand lines about one. */
@@ -84,15 +85,14 @@ export function createLiveKitWebhook({
     log.warn({ failure }, message);
   };
 
-  const verified = async (req: IncomingMessage): Promise<SignedDelivery> => {
-    const signedBy = (bodyHash: Buffer | null): LiveKitKey => {
-      const signature = check(authorizationOf(req), bodyHash);
-      if (signature.ok) return signature.key;
-      throw new Problem('not-authenticated', `not signed by LiveKit: ${signature.reason}`);
-    };
-    // Whoever sends more than LiveKit ever does shows first who it is.
-    const { kept, bytes, bodyHash } = await bodyOf(req, () => void signedBy(null));
-    const { tenantId: keyTenant } = signedBy(bodyHash);
+  /** @param bodyHash null: not known yet */
+  const signedBy = (req: IncomingMessage, bodyHash: Buffer | null): LiveKitKey => {
+    const signature = check(authorizationOf(req), bodyHash);
+    if (signature.ok) return signature.key;
+    throw new Problem('not-authenticated', `not signed by LiveKit: ${signature.reason}`);
+  };
+  const verified = (req: IncomingMessage, { kept, bytes, bodyHash }: Body): SignedDelivery => {
+    const { tenantId: keyTenant } = signedBy(req, bodyHash);
     return { delivery: readDelivery(kept, now(), { rawHash: bodyHash.toString('hex'), bytes }), keyTenant };
   };
 
@@ -115,9 +115,13 @@ export function createLiveKitWebhook({
       };
       if (full()) return;
       try {
-        const signed = await verified(req);
-        // The place may have been taken while the body was read.
+        // Whoever sends more than LiveKit ever does shows first who it is.
+        const body = await bodyOf(req, () => void signedBy(req, null));
+        // Whatever else has arrived is read first: verifying many in a row takes a fourth less of all a delivery takes.
+        await turns.over();
+        // The place may have been taken meanwhile.
         if (full()) return;
+        const signed = verified(req, body);
         const stored = await commits.submit(signed);
         send(req, res, STORED[stored.as]);
         answered(stored.as);
@@ -249,6 +253,22 @@ function bodyOf(req: IncomingMessage, mayGoOn: () => void): Promise<Body> {
     if (!req.complete) reject(new Problem('broken-request', 'the connection was cut'));
   });
   return promise;
+}
+
+/** Everybody who waits in one turn of the event loop goes on together at its end, in the order in which they came. */
+function createTurns(): { over(): Promise<void> } {
+  let over: Promise<void> | null = null;
+  return {
+    over() {
+      over ??= new Promise((resolve) =>
+        setImmediate(() => {
+          over = null;
+          resolve();
+        }),
+      );
+      return over;
+    },
+  };
 }
 
 /** Forgets the oldest: being registered twice does no harm. */
