@@ -117,7 +117,7 @@ export function createLiveKitWebhook({
       try {
         // Whoever sends more than LiveKit ever does shows first who it is.
         const body = await bodyOf(req, () => void signedBy(req, null));
-        // Whatever else has arrived is read first: verifying many in a row takes a fourth less of all a delivery takes.
+        // Whatever else has arrived is read first: verifying many in a row costs less.
         await turns.over();
         // The place may have been taken meanwhile.
         if (full()) return;

@@ -102,16 +102,16 @@ export async function startLocalRollcall(options: LocalRollcallOptions): Promise
       DATABASE_SERVICE_URL: '',
       TEMPORAL_ADDRESS: services.temporal.address,
     };
-    const run = (name: string, file: string) => ({
+    const run = (name: string, file: string, flags: readonly string[] = []) => ({
       name,
-      args: [...YOUNG_GENERATION, ...(options.watch ? WATCHED : []), file],
+      args: [...YOUNG_GENERATION, ...flags, ...(options.watch ? WATCHED : []), file],
       cwd: ROOT,
       env,
       restart: true,
     });
     // Side by side: each takes a second or two to load.
     const [server, worker] = await Promise.all([
-      processes.start({ ...run('server', 'server.ts'), ready: { url: `${apiUrl}/readyz` } }),
+      processes.start({ ...run('server', 'server.ts', PROMPT_AGAIN), ready: { url: `${apiUrl}/readyz` } }),
       processes.start({ ...run('worker', 'worker.ts'), ready: { line: /worker ready/ } }),
     ]);
     signal?.throwIfAborted();
@@ -147,6 +147,12 @@ export async function startLocalRollcall(options: LocalRollcallOptions): Promise
  * begins so: growing step by step makes a quarter of the CPU of a start.
  */
 const YOUNG_GENERATION = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
+
+/**
+ * After some quiet seconds V8 collects and shrinks what a server has, and who comes at the full hour waits for that and
+ * until it has grown again.
+ */
+const PROMPT_AGAIN = ['--no-memory-reducer'];
 
 const WATCHED = [
   '--watch',
