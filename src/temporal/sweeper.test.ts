@@ -1,7 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import { pino } from 'pino';
 import postgres from 'postgres';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type ClassRef, inTenant } from '../db/client.ts';
 import { classes, webhookDeliveries } from '../db/schema.ts';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
@@ -79,6 +79,23 @@ test('a class whose workflow was never started gets it, in whatever school, and 
   expect(await look()).toBe(2);
   expect(calls.toSorted()).toEqual([`start ${one.classId}`, `start ${other.classId}`].toSorted());
   expect(await look()).toBe(0);
+});
+
+test('a class that settles after it was found gets no second workflow', async () => {
+  const found = [
+    await storeClass(database.db, { startMs: START }),
+    await storeClass(database.db, { startMs: START }),
+  ];
+  const { start } = workflows;
+  onTestFinished(() => void Object.assign(workflows, { start }));
+  // As the one is started the other settles.
+  workflows.start = async (ref, startMs) => {
+    const other = found.find(({ classId }) => classId !== ref.classId);
+    if (other) await update(other, { settledAt: new Date() });
+    return await start(ref, startMs);
+  };
+  expect(await look()).toBe(2);
+  expect(calls).toHaveLength(1);
 });
 
 test('while Temporal is away nothing is marked as done', async () => {

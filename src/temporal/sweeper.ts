@@ -172,6 +172,8 @@ export async function forgetOldMessages({ db }: Pick<SweeperDeps, 'db'>): Promis
 
 async function bringUp({ db, workflows }: Omit<SweeperDeps, 'log'>, ref: ClassRef): Promise<string> {
   const { row } = await inTenant(db, ref.tenantId, (tx) => readClass(tx, ref));
+  // Since it was found: its workflow has done all there is to do.
+  if (row.settledAt !== null) return 'settled';
   const started = await workflows.start(ref, row.startAt.getTime());
   const untold = started === 'already_started' && row.planRungVersion < row.planVersion;
   // A workflow that is only late, because no worker is there, needs no bell: each would cost history for nothing.
