@@ -11,8 +11,7 @@ RUN apt-get update \
   && apt-get install --yes --no-install-recommends ca-certificates \
   && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production
-# Bounds the young generation, which keeps what loading the modules made it grow to; where it begins must be said to each. The
-# server does not shrink in quiet seconds: who comes at the full hour would wait for that and until it has grown again.
+# Bounds the young generation, which keeps what loading the modules made it grow to; where it begins must be said to each.
 ENV NODE_OPTIONS=--max-semi-space-size=16
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
@@ -26,4 +25,5 @@ USER node
 EXPOSE 3000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=6 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:3000/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# It does not shrink in quiet seconds: who comes at the full hour would wait for that and until it has grown again.
 CMD ["node", "--min-semi-space-size=16", "--no-memory-reducer", "server.ts"]

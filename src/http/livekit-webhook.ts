@@ -5,6 +5,7 @@
  */
 import { createHash, hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setImmediate as endOfTurn } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { createChangeTeller } from '../db/changes.ts';
 import type { Database } from '../db/client.ts';
@@ -74,7 +75,6 @@ export function createLiveKitWebhook({
     mostInFlight: COMMITS_IN_FLIGHT,
     fewestBeside: ROWS_BESIDE_ANOTHER,
   });
-  const turns = createTurns();
   let warnedMs = Number.NEGATIVE_INFINITY;
 
   /** An operator must hear of a wrong key; nobody needs ten thousand lines about one. */
@@ -118,7 +118,7 @@ export function createLiveKitWebhook({
         // Whoever sends more than LiveKit ever does shows first who it is.
         const body = await bodyOf(req, () => void signedBy(req, null));
         // Whatever else has arrived is read first: verifying many in a row costs less.
-        await turns.over();
+        await endOfTurn();
         // The place may have been taken meanwhile.
         if (full()) return;
         const signed = verified(req, body);
@@ -253,22 +253,6 @@ function bodyOf(req: IncomingMessage, mayGoOn: () => void): Promise<Body> {
     if (!req.complete) reject(new Problem('broken-request', 'the connection was cut'));
   });
   return promise;
-}
-
-/** Everybody who waits in one turn of the event loop goes on together at its end, in the order in which they came. */
-function createTurns(): { over(): Promise<void> } {
-  let over: Promise<void> | null = null;
-  return {
-    over() {
-      over ??= new Promise((resolve) =>
-        setImmediate(() => {
-          over = null;
-          resolve();
-        }),
-      );
-      return over;
-    },
-  };
 }
 
 /** Forgets the oldest: being registered twice does no harm. */
