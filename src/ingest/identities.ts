@@ -70,16 +70,8 @@ export async function rememberLookUps(
       and identities.identity = found.identity`);
 }
 
-/** Who gave the e-mail that is taken as proof; it stands as who decided. */
+/** Who gave the e-mail that is taken as proof; it stands as who decided, and `rollcall_match_in_classes` knows all of them. */
 export type Proof = 'directory' | 'import' | 'token';
-const PROOFS: readonly Proof[] = ['directory', 'import', 'token'];
-
-/** Where a person has decided last, the e-mail proves nothing any more: whoever unmatched it knew the e-mail. */
-const decidedByNobody = sql`not exists (
-  select 1 from (
-    select d.decided_by from identity_decisions d
-    where d.tenant_id = ${identities.tenantId} and d.identity_id = ${identities.id} order by d.id desc limit 1
-  ) last where last.decided_by not in ${PROOFS})`;
 
 /**
  * Ties what was met in a class to people: an e-mail from the directory that is a person's own is proof, a display name
@@ -87,63 +79,14 @@ const decidedByNobody = sql`not exists (
  */
 export async function matchInClass(
   tx: Tx,
-  ref: ClassRef,
+  { tenantId, classId }: ClassRef,
   source: string,
   met: string[],
   proof: Proof = 'directory',
 ): Promise<void> {
-  const { tenantId, classId } = ref;
-  await matchInClasses(
-    tx,
-    tenantId,
-    source,
-    met.map((identity) => ({ classId, identity })),
-    proof,
-  );
-}
-
-/** As {@link matchInClass}, for several classes at once; each pair is one identity met in one class. */
-export async function matchInClasses(
-  tx: Tx,
-  tenantId: string,
-  source: string,
-  met: { classId: string; identity: string }[],
-  proof: Proof,
-): Promise<void> {
   if (met.length === 0) return;
-  const pairs = met.map(({ classId, identity }) => ({ class_id: classId, identity }));
-  const ofThese = and(
-    eq(identities.tenantId, tenantId),
-    eq(identities.source, source),
-    inArray(identities.identity, [...new Set(met.map(({ identity }) => identity))]),
+  const all = met.map((identity) => ({ class_id: classId, identity }));
+  await tx.execute(
+    sql`select rollcall_match_in_classes(${tenantId}, ${source}, ${proof}, ${JSON.stringify(all)}::jsonb)`,
   );
-  // In one statement: whoever comes by the thousand waits for each.
-  await tx.execute(sql`
-    with met as (
-      select distinct class_id, identity
-      from jsonb_to_recordset(${JSON.stringify(pairs)}::jsonb) as m (class_id uuid, identity text)
-    ), proven as (
-      update identities set person_id = people.id from people
-      where ${ofThese} and identities.person_id is null and ${decidedByNobody}
-        and people.tenant_id = ${tenantId} and people.email = identities.email
-      returning identities.id, identities.identity, people.id as person_id
-    ), decided as (
-      insert into identity_decisions (tenant_id, identity_id, person_id, action, remember, class_ids, decided_by)
-      select ${tenantId}, id, person_id, 'match', true,
-        (select jsonb_agg(met.class_id) from met where met.identity = proven.identity), ${proof}
-      from proven
-    ), known as (
-      select identities.id, identities.identity, coalesce(proven.person_id, identities.person_id) as person_id
-      from identities left join proven on proven.id = identities.id
-      where ${ofThese}
-    )
-    insert into class_identities (tenant_id, class_id, identity_id, state, person_id)
-    select ${tenantId}, met.class_id, known.id, case when known.person_id is null then 'unmatched' else 'matched' end,
-      known.person_id
-    from met join known on known.identity = met.identity
-    -- In one order for everybody who stores several.
-    order by met.class_id, known.id
-    on conflict (tenant_id, class_id, identity_id) do update set state = excluded.state, person_id = excluded.person_id
-    -- What a human decided about this class stands.
-    where class_identities.state = 'unmatched' and excluded.person_id is not null`);
 }

@@ -283,6 +283,42 @@ test('who is met in a room that has no class yet, or by a key that does not open
   expect(second?.n).toBe(1);
 });
 
+const joining = (identity: string, sid: string): SignedDelivery =>
+  signed(delivery('participant_joined', { room, sid, identity, atMs: START_MS }));
+
+test('who comes for the first time is registered by the statement that stores the delivery', async () => {
+  const sent: string[] = [];
+  const connection = { role: 'rollcall_app' };
+  const watched = postgres(database.serviceUrl, {
+    max: 1,
+    connection,
+    fetch_types: false,
+    debug: (_, query) => sent.push(query),
+  });
+  onTestFinished(() => watched.end());
+  await storeDeliveries(
+    { ...database.db, sql: watched },
+    [joining(`${people[1]}:web`, 'PA_own'), joining('guest-1', 'PA_guest')],
+    new Map(),
+  );
+  expect(sent).toHaveLength(1);
+  const rows =
+    await owner`select c.state, c.person_id from class_identities c where c.class_id = ${classId} order by 1`;
+  expect(rows).toEqual([
+    { state: 'matched', person_id: people[1] },
+    { state: 'unmatched', person_id: null },
+  ]);
+});
+
+test('who is known from another room waits for nobody who has to do with them there', async () => {
+  await store([joining('guest-of-many', 'PA_here')]);
+  await owner.begin(async (elsewhere) => {
+    await elsewhere`select from identities where identity = 'guest-of-many' for no key update`;
+    ({ classId, room } = await schedule('school'));
+    expect(storedAs(await store([joining('guest-of-many', 'PA_there')]))).toEqual(['accepted']);
+  });
+});
+
 test('batches that overlap in opposite orders do not wait for each other in a circle', async () => {
   const told = Array.from({ length: 60 }, (_, n) =>
     signed(

@@ -1,12 +1,12 @@
 /** Stores signed deliveries of LiveKit, of whatever tenants: committed together or not at all. */
-import { sql } from 'drizzle-orm';
-import { type ClassRef, type Database, databaseUnavailable, type Tx } from '../db/client.ts';
+import type { PendingQuery, Sql } from 'postgres';
+import { type ClassRef, type Database, databaseUnavailable } from '../db/client.ts';
 import { DEFAULT_ROOM_PATTERN } from '../db/room-name.ts';
 import type { RoomParticipant } from '../livekit/answer.ts';
 import { type IdentityForm, readIdentity } from '../livekit/identity-form.ts';
 import type { Delivery } from '../livekit/read-webhook.ts';
 import { contentHash, type NewEvent } from './append-events.ts';
-import { type MetInRoom, registerParticipants } from './livekit-identities.ts';
+import { asMet } from './livekit-identities.ts';
 
 export interface SignedDelivery {
   delivery: Delivery;
@@ -42,30 +42,28 @@ interface Told {
 }
 
 /**
- * One statement; a transaction of several only when somebody is met for the first time. Whoever watches is not told of it
+ * One statement, which registers whoever is met for the first time. Whoever watches is not told of it
  * (drizzle/0008_told_later.sql).
  */
 export async function storeDeliveries(
-  db: Database,
+  { sql }: Database,
   batch: readonly SignedDelivery[],
   registered: Registered,
 ): Promise<StoredDelivery[]> {
   const people = batch.map(whoIn);
-  const allKnown = people.every((who) => who === null || registered.get(who) !== undefined);
+  const strangers = batch.flatMap((one, index) => {
+    const participant = participantOf(one.delivery);
+    return participant && registered.get(people[index] ?? '') === undefined
+      ? [{ n: index + 1, participant }]
+      : [];
+  });
   try {
-    let told: readonly Told[];
-    if (allKnown) {
-      told = await statement((text, ...given) => db.sql<Told[]>(text, ...given), batch);
-      // Known, but the room has got another class since, or the tenant another form of identities.
-      const met = metIn(batch, people, told, registered);
-      if (met.length > 0) await db.orm.transaction((tx) => register(tx, met));
-    } else {
-      told = await db.orm.transaction(async (tx) => {
-        const stored = await tx.execute<Told>(statement(sql, batch));
-        await register(tx, metIn(batch, people, stored, registered));
-        return stored;
-      });
-    }
+    const told = await (strangers.length === 0
+      ? stored(sql, batch)
+      : storedAndRegistered(sql, batch, strangers));
+    const moved = metElsewhere(batch, people, told, registered);
+    if (moved.length > 0)
+      await sql`select rollcall_register_participants(${JSON.stringify(moved)}::text::jsonb)`;
     for (const [index, who] of people.entries()) {
       const where = whereOf(told[index]);
       // What is set lives on, in the old generation: not anew for each delivery.
@@ -82,19 +80,38 @@ export async function storeDeliveries(
   }
 }
 
-function statement<T>(
-  tag: (text: TemplateStringsArray, ...given: string[]) => T,
-  batch: readonly SignedDelivery[],
-): T {
+function stored(sql: Sql, batch: readonly SignedDelivery[]): PendingQuery<Told[]> {
   const rows = batch.map(row);
   const all = (column: keyof Row): string => arrayLiteral(rows.map((one) => one[column] ?? null));
-  return tag`select stored_as, tenant_id, class_id, identity_form, late from rollcall_store_deliveries(
+  return sql<
+    Told[]
+  >`select n, stored_as, tenant_id, class_id, identity_form, late from rollcall_store_deliveries(
     default_pattern => ${DEFAULT_ROOM_PATTERN}, key_tenants => ${all('keyTenant')}, room_names => ${all('roomName')},
     event_ids => ${all('eventId')}, events => ${all('event')}, raws => ${all('raw')}, raw_hashes => ${all('rawHash')},
     whys => ${all('why')}, reasons => ${all('reason')}, kinds => ${all('kind')}, ats => ${all('atMs')},
     joined_ats => ${all('joinedAtMs')}, connections => ${all('connection')}, rooms => ${all('room')},
     identities => ${all('identity')}, hashes => ${all('hash')}, itqan_identities => ${all('itqanIdentity')},
     itqan_hashes => ${all('itqanHash')})`;
+}
+
+/** Whose class it is, and how that tenant writes identities, only the statement itself finds out. */
+function storedAndRegistered(
+  sql: Sql,
+  batch: readonly SignedDelivery[],
+  strangers: readonly { n: number; participant: RoomParticipant }[],
+): PendingQuery<Told[]> {
+  const met = strangers.map(({ n, participant }) => ({
+    n,
+    as_form: { rollcall: asMet('rollcall', participant), itqan: asMet('itqan', participant) },
+  }));
+  return sql<Told[]>`
+    with told as materialized (${stored(sql, batch)}), registered as materialized (
+      select rollcall_register_participants(jsonb_agg(
+        jsonb_build_object('tenant_id', told.tenant_id, 'class_id', told.class_id) || (met.as_form -> told.identity_form)))
+      from told join jsonb_to_recordset(${JSON.stringify(met)}::text::jsonb) as met (n integer, as_form jsonb) using (n)
+      where told.class_id is not null
+    )
+    select told.* from told, registered order by told.n`;
 }
 
 /**
@@ -175,35 +192,19 @@ function whoIn({ delivery, keyTenant }: SignedDelivery): string | null {
 const whereOf = (told: Told | undefined): string =>
   told?.class_id == null ? '' : `${told.class_id} ${told.identity_form}`;
 
-interface Met extends MetInRoom {
-  tenantId: string;
-  form: IdentityForm;
-}
-
-/** Whoever is in a class in which this server has not registered them last. */
-function metIn(
+/** Who is known, but not there: the room has got another class since, or the tenant another form of identities. */
+function metElsewhere(
   batch: readonly SignedDelivery[],
   people: readonly (string | null)[],
   told: readonly Told[],
   registered: Registered,
-): Met[] {
-  return batch.flatMap((one, index): Met[] => {
-    const { tenant_id: tenantId, class_id: classId, identity_form: form } = told[index] ?? {};
+) {
+  return batch.flatMap((one, index) => {
+    const { tenant_id, class_id, identity_form } = told[index] ?? {};
     const participant = participantOf(one.delivery);
-    if (!participant || !tenantId || !classId || !form) return [];
-    return registered.get(people[index] ?? '') === whereOf(told[index])
-      ? []
-      : [{ tenantId, form, classId, participant }];
+    const known = registered.get(people[index] ?? '');
+    return participant && class_id && identity_form && known !== undefined && known !== whereOf(told[index])
+      ? [{ tenant_id, class_id, ...asMet(identity_form, participant) }]
+      : [];
   });
-}
-
-/** Tenant by tenant, in one order for everybody. */
-async function register(tx: Tx, met: readonly Met[]): Promise<void> {
-  const byTenant = [...Map.groupBy(met, ({ tenantId }) => tenantId)].sort(([a], [b]) => (a < b ? -1 : 1));
-  for (const [tenantId, ofTenant] of byTenant) {
-    await tx.execute(
-      sql`select set_config('app.tenant', ${tenantId}, true), set_config('rollcall.tell', 'later', true)`,
-    );
-    await registerParticipants(tx, tenantId, ofTenant[0]?.form ?? 'rollcall', ofTenant);
-  }
 }
