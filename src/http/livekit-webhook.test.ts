@@ -1,7 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { delivery, KEY, LIVEKIT, sha256, sign } from '../livekit/test-webhook.ts';
 import { at, type Json, lesson, START_MS, startTestApp, type TestApp, token } from './test-app.ts';
 
@@ -511,6 +511,25 @@ describe('what LiveKit did not sign', () => {
     const one = await schedule();
     expect((await send(delivery('room_started', { room: one.room, atMs: START_MS }))).status).toBe(200);
     for (const socket of slow) socket.destroy();
+  });
+
+  test('a crowd of forgeries keeps nobody out, once one has been found out', async () => {
+    const one = await schedule();
+    expect((await post('{}', {})).status).toBe(401);
+    const real = JSON.stringify(delivery('room_started', { room: one.room, atMs: START_MS }));
+    const authorization = await sign(real);
+    const request = (headers: string, body: string): string =>
+      `POST ${PATH} HTTP/1.1\r\nHost: x\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`;
+    const { hostname, port } = new URL(app.url);
+    const socket = connect(Number(port), hostname);
+    let answers = '';
+    socket.on('data', (data) => (answers += String(data)));
+    // In one piece on one connection, so that all are read in one turn and nobody is verified before.
+    socket.write(request('', '{}').repeat(500) + request(`Authorization: ${authorization}\r\n`, real));
+    const statuses = () => [...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => Number(status));
+    await vi.waitUntil(() => statuses().length === 501, { timeout: 20_000 });
+    expect(statuses()).toEqual([...Array(500).fill(401), 200]);
+    socket.destroy();
   });
 
   test('one of megabytes is kept as unusable, by its beginning, size and hash', async () => {

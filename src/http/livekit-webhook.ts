@@ -52,6 +52,11 @@ const ROWS_BESIDE_ANOTHER = 16;
 /** So many people in so many classes: the memory of who is registered stays small. */
 const MOST_REGISTERED = 50_000;
 const WARN_EVERY_MS = 60_000;
+/** Where a turn of the event loop brings so many, the next one is waited for too, but only so often. */
+const CROWD = 16;
+const MOST_TURNS = 4;
+/** So long after something that LiveKit did not sign only what was verified holds a place. */
+const STRANGERS_MS = 60_000;
 
 export function createLiveKitWebhook({
   db,
@@ -76,6 +81,31 @@ export function createLiveKitWebhook({
     fewestBeside: ROWS_BESIDE_ANOTHER,
   });
   let warnedMs = Number.NEGATIVE_INFINITY;
+  let strangerMs = Number.NEGATIVE_INFINITY;
+  /** Read, and verified when the others are. */
+  let unverified = 0;
+  /** In this turn of the event loop, whatever became of them. */
+  let arrived = 0;
+  let reading: Promise<void> | null = null;
+
+  /** Whatever else arrives is read first: verifying many in a row costs less, and whoever is refused waits for nobody. */
+  const untilOthersAreRead = async (): Promise<void> => {
+    for (let turn = 0; turn < MOST_TURNS; turn++) {
+      arrived = 0;
+      await endOfTurn();
+      if (arrived < CROWD) break;
+    }
+    reading = null;
+  };
+
+  /**
+   * What was read holds a place at once: of a crowd the last would wait until the first are verified, only to be refused. Not
+   * while strangers are about, who would fill the places.
+   */
+  const placesTaken = (): number => {
+    const areStrangersAbout = performance.now() - strangerMs < STRANGERS_MS;
+    return commits.waiting() + (areStrangersAbout ? 0 : unverified);
+  };
 
   /** An operator must hear of a wrong key; nobody needs ten thousand lines about one. */
   const warn = (failure: unknown, message: string): void => {
@@ -89,6 +119,7 @@ export function createLiveKitWebhook({
   const signedBy = (req: IncomingMessage, bodyHash: Buffer | null): LiveKitKey => {
     const signature = check(authorizationOf(req), bodyHash);
     if (signature.ok) return signature.key;
+    strangerMs = performance.now();
     throw new Problem('not-authenticated', `not signed by LiveKit: ${signature.reason}`);
   };
   const verified = (req: IncomingMessage, { kept, bytes, bodyHash }: Body): SignedDelivery => {
@@ -103,12 +134,12 @@ export function createLiveKitWebhook({
     },
     async handle(req, res) {
       const startedMs = performance.now();
+      arrived++;
       const answered = (outcome: string): void => {
         metrics.webhookSeconds.observe({ outcome }, (performance.now() - startedMs) / 1_000);
       };
-      // Only what was signed waits: nobody else can fill the place.
       const full = (): boolean => {
-        if (commits.waiting() < MOST_WAITING) return false;
+        if (placesTaken() < MOST_WAITING) return false;
         send(req, res, oneOf(OVERLOADED));
         answered('overloaded');
         return true;
@@ -117,9 +148,12 @@ export function createLiveKitWebhook({
       try {
         // Whoever sends more than LiveKit ever does shows first who it is.
         const body = await bodyOf(req, () => void signedBy(req, null));
-        // Whatever else has arrived is read first: verifying many in a row costs less.
-        await endOfTurn();
-        // The place may have been taken meanwhile.
+        if (full()) return;
+        unverified++;
+        reading ??= untilOthersAreRead();
+        await reading;
+        unverified--;
+        // A stranger may have been found out, and others have taken the place.
         if (full()) return;
         const signed = verified(req, body);
         const stored = await commits.submit(signed);
