@@ -33,6 +33,10 @@ const ROOMS = 1_000;
 const CONNECTIONS = { closed: 300, open: ROOMS };
 
 const OVERLOAD_ROUNDS = 3;
+/** Until both have met everybody and compiled what they need. */
+const WARM_UP_MS = 5_000;
+/** Before and after an overload: what it is compared with. */
+const CAPACITY_MS = 5_000;
 
 interface Options {
   pairs: number;
@@ -55,8 +59,8 @@ export function addWebhooks(program: Command): void {
     .description(
       'acknowledged deliveries of LiveKit a second beside a bare Express route, and what overload does',
     )
-    .option('--pairs <n>', 'how often each of both is measured, in turns', wholeFrom(1), 5)
-    .option('--seconds <s>', 'how long each time', wholeFrom(1), 5)
+    .option('--pairs <n>', 'how often each of both is measured, in turns', wholeFrom(1), 20)
+    .option('--seconds <s>', 'how long each time', wholeFrom(1), 2)
     .option(
       '--overload <s>',
       'how long 1.5 and 5 times of what is possible are sent, thrice each',
@@ -70,8 +74,8 @@ export function addWebhooks(program: Command): void {
 async function webhooks(options: Options): Promise<void> {
   // Each pair is measured at full load and, for twice as long, at half of it.
   const withinMs =
-    (options.pairs * 6 + 3 + 2 * OVERLOAD_ROUNDS) * options.seconds * 1_000 +
-    OVERLOAD_ROUNDS * (options.overload * 3_000 + 20_000) +
+    options.pairs * (options.seconds * 6_000 + 10_000) +
+    OVERLOAD_ROUNDS * 2 * (options.overload * 1_500 + CAPACITY_MS + 15_000) +
     240_000;
   const env = {
     LIVEKIT_URL: 'ws://127.0.0.1:1',
@@ -101,8 +105,16 @@ async function measure(rollcall: LocalRollcall, options: Options, signal: AbortS
     const request = signedDeliveries(PATH, KEY, await scheduleRooms(rollcall));
     const ports = { ours: Number(new URL(rollcall.apiUrl).port), bare: barePort };
     const forMs = options.seconds * 1_000;
-    const full = async (whose: Side): Promise<number> =>
-      perSecond(await load({ port: ports[whose], connections: CONNECTIONS.closed, forMs, request, signal }));
+    const full = async (whose: Side, fullMs = forMs): Promise<number> =>
+      perSecond(
+        await load({
+          port: ports[whose],
+          connections: CONNECTIONS.closed,
+          forMs: fullMs,
+          request,
+          signal,
+        }),
+      );
     const atRate = async (whose: Side, rate: number): Promise<Load> =>
       await load({
         port: ports[whose],
@@ -117,10 +129,11 @@ async function measure(rollcall: LocalRollcall, options: Options, signal: AbortS
     // Starting a thousand workflows takes both cores for half a minute.
     await untilIdle(rollcall.worker.pid(), signal);
     say('Warming up.');
-    await full('ours');
-    await full('bare');
+    await full('ours', WARM_UP_MS);
+    await full('bare', WARM_UP_MS);
     const pairs: Report['pairs'] = [];
     const half: Report['half']['pairs'] = [];
+    const all: Record<Side, number[]> = { ours: [], bare: [] };
     let notStored = 0;
     for (let n = 0; n < options.pairs; n++) {
       const { ours, bare } = await inTurns(n, full);
@@ -133,27 +146,23 @@ async function measure(rollcall: LocalRollcall, options: Options, signal: AbortS
         if (whose === 'ours') notStored += sent.answers.length - stored + sent.unanswered;
         return latencies(sent);
       });
-      half.push({
-        per_second: rate,
-        ours_p50_ms: found.ours(0.5),
-        ours_p99_ms: found.ours(0.99),
-        bare_p50_ms: found.bare(0.5),
-        bare_p99_ms: found.bare(0.99),
-      });
+      const figures = latencyFigures(found);
+      half.push({ per_second: rate, ...figures });
+      for (const whose of ['ours', 'bare'] as const) all[whose] = all[whose].concat(found[whose]);
       say(
         `pair ${n + 1}: ${ours} against ${bare} a second, ${round(ours / bare)} x; p99 at half, ${rate} a second: ` +
-          `${found.ours(0.99)} against ${found.bare(0.99)} ms`,
+          `${figures.ours_p99_ms} against ${figures.bare_p99_ms} ms`,
       );
     }
     const ratios = pairs.map(({ ratio }) => ratio);
     // The log has grown since the pairs, and grows on: what is possible is measured before and after each overload.
     const overload: Overload[] = [];
-    let before = await full('ours');
+    let before = await full('ours', CAPACITY_MS);
     for (const times of Array.from({ length: OVERLOAD_ROUNDS }, () => [1.5, 5]).flat()) {
       const offered = Math.round(before * times);
       say(`${offered} a second, ${times} times of what is possible, for ${options.overload} s.`);
       const found = await overloaded({ rollcall, request, signal, offered, forMs: options.overload * 1_000 });
-      const after = await full('ours');
+      const after = await full('ours', CAPACITY_MS);
       const capacity = Math.round((before + after) / 2);
       overload.push({
         times,
@@ -172,10 +181,7 @@ async function measure(rollcall: LocalRollcall, options: Options, signal: AbortS
         per_second: middle(half, 'per_second'),
         not_stored: notStored,
         pairs: half,
-        ours_p50_ms: middle(half, 'ours_p50_ms'),
-        ours_p99_ms: middle(half, 'ours_p99_ms'),
-        bare_p50_ms: middle(half, 'bare_p50_ms'),
-        bare_p99_ms: middle(half, 'bare_p99_ms'),
+        ...latencyFigures(all),
       },
       overload,
     };
@@ -278,10 +284,16 @@ async function inTurns<T>(turn: number, measured: (whose: Side) => Promise<T>): 
 }
 
 /** From when each was due; the first second, in which a thousand connections send for the first time, is left out. */
-const latencies = ({ answers }: Load) => {
+const latencies = ({ answers }: Load): number[] => {
   const fromMs = (answers[0]?.dueMs ?? 0) + 1_000;
-  const good = answers
+  return answers
     .filter(({ status, dueMs }) => status === 200 && dueMs >= fromMs)
     .map(({ doneMs, dueMs }) => doneMs - dueMs);
-  return (share: number): number => round(percentile(good, share));
 };
+
+const latencyFigures = ({ ours, bare }: Record<Side, number[]>) => ({
+  ours_p50_ms: round(percentile(ours, 0.5)),
+  ours_p99_ms: round(percentile(ours, 0.99)),
+  bare_p50_ms: round(percentile(bare, 0.5)),
+  bare_p99_ms: round(percentile(bare, 0.99)),
+});
