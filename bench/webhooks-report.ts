@@ -37,7 +37,7 @@ export interface Report extends Machine {
   bench: 'webhooks';
   pairs: { ours_per_second: number; bare_per_second: number; ratio: number }[];
   ratio: { median: number; least: number; most: number };
-  /** Of all requests of all pairs, and the median of their rates: the machine's own pace changes within seconds. */
+  /** Of all that were stored, in all pairs, and the median of their rates: the machine's own pace changes within seconds. */
   half: Record<HalfFigure, number> & {
     /** Of ours, whatever the answer was. */
     not_stored: number;

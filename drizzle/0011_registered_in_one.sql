@@ -44,24 +44,33 @@ END $$;
 --> statement-breakpoint
 -- Stores who was in rooms of LiveKit and ties them to the people whom join tokens named. `met` is a list of objects: tenant_id,
 -- class_id, identity, person_id (whom the identity says it is; null: nobody of ours), kind, display_name. Leaves app.tenant as
--- the last of the tenants, and tells nobody.
-CREATE FUNCTION rollcall_register_participants(met jsonb) RETURNS void
+-- the last of the tenants. Unless `tells`, nobody is told of this transaction with its commit.
+CREATE FUNCTION rollcall_register_participants(met jsonb, tells boolean) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   whose text; theirs jsonb;
 BEGIN
+  IF NOT tells THEN
+    PERFORM set_config('rollcall.tell', 'later', true);
+  END IF;
   -- In one order for everybody, so that two who store at once never wait for each other in a circle.
   FOR whose, theirs IN
     SELECT m->>'tenant_id', jsonb_agg(m) FROM jsonb_array_elements(met) m GROUP BY 1 ORDER BY 1
   LOOP
     PERFORM set_config('app.tenant', whose, true);
-    -- Nothing is updated that is there: in one school the same people come to many rooms, and would wait for each other.
+    -- Who is there already is not locked: in one school the same people come to many rooms, and would wait for each other.
     INSERT INTO identities (tenant_id, source, identity, kind, display_name, email)
     SELECT DISTINCT ON (m.identity) whose, 'livekit', m.identity, m.kind, m.display_name, p.email
     FROM jsonb_to_recordset(theirs) m (identity text, person_id uuid, kind text, display_name text)
     LEFT JOIN people p ON p.tenant_id = whose AND p.id = m.person_id
     ORDER BY m.identity
     ON CONFLICT DO NOTHING;
+    -- Only those about whom something may change, in one order too.
+    PERFORM FROM jsonb_to_recordset(theirs) m (identity text, person_id uuid)
+    JOIN identities i ON i.tenant_id = whose AND i.source = 'livekit' AND i.identity = m.identity
+    LEFT JOIN people p ON p.tenant_id = whose AND p.id = m.person_id
+    WHERE (i.email IS NULL AND p.email IS NOT NULL) OR (i.email IS NOT NULL AND i.person_id IS NULL)
+    ORDER BY i.identity FOR NO KEY UPDATE OF i;
     -- The person was made after the identity was first seen.
     UPDATE identities i SET email = p.email
     FROM jsonb_to_recordset(theirs) m (identity text, person_id uuid)
@@ -74,8 +83,6 @@ END $$;
 ALTER FUNCTION rollcall_match_in_classes SET plan_cache_mode = force_generic_plan;
 --> statement-breakpoint
 ALTER FUNCTION rollcall_register_participants SET plan_cache_mode = force_generic_plan;
---> statement-breakpoint
-ALTER FUNCTION rollcall_register_participants SET rollcall.tell = 'later';
 --> statement-breakpoint
 -- Some databases give PUBLIC no rights on functions.
 GRANT EXECUTE ON FUNCTION rollcall_match_in_classes, rollcall_register_participants TO rollcall_app;

@@ -100,7 +100,7 @@ export function createLiveKitWebhook({
 
   /**
    * What was read holds a place at once: of a crowd the last would wait until the first are verified, only to be refused. Not
-   * while strangers are about, who would fill the places.
+   * while strangers are known to be about, who would fill the places.
    */
   const placesTaken = (): number => {
     const areStrangersAbout = performance.now() - strangerMs < STRANGERS_MS;

@@ -31,5 +31,5 @@ export async function registerParticipants(
     class_id: classId,
     ...asMet(form, participant),
   }));
-  await tx.execute(sql`select rollcall_register_participants(${JSON.stringify(all)}::jsonb)`);
+  await tx.execute(sql`select rollcall_register_participants(${JSON.stringify(all)}::jsonb, tells => true)`);
 }

@@ -337,6 +337,20 @@ test('batches that overlap in opposite orders do not wait for each other in a ci
   expect(outcomes.flat().filter(({ as }) => as === 'accepted')).toHaveLength(60);
 });
 
+test('whoever was seen before their account was made is matched, in whatever order batches have them', async () => {
+  const late = Array.from({ length: 40 }, (_, n) => ID(9_000 + n));
+  const met = (sid: string) => late.map((id, n) => joining(`${id}:web`, `PA_${sid}_${n}`));
+  await store(met('before'));
+  await owner`insert into people (tenant_id, id, email, name)
+    select 'school', id::uuid, id || '@school.example', 'Late' from unnest(${late}::text[]) id`;
+  await Promise.all(
+    Array.from({ length: 4 }, (_, n) => [store(met(`a${n}`)), store(met(`b${n}`).toReversed())]).flat(),
+  );
+  const [matched] = await owner`select count(*)::integer as n from class_identities
+    where class_id = ${classId} and state = 'matched' and person_id = any(${late})`;
+  expect(matched?.n).toBe(40);
+});
+
 test('one row that PostgreSQL refuses takes the transaction with it: the batch is whole or not at all', async () => {
   const good = signed(delivery('room_started', { room, roomSid: 'RM_g', atMs: START_MS }));
   const poisoned = structuredClone(good);

@@ -51,19 +51,19 @@ export async function storeDeliveries(
   registered: Registered,
 ): Promise<StoredDelivery[]> {
   const people = batch.map(whoIn);
-  const strangers = batch.flatMap((one, index) => {
+  // As it is now: while this is stored, others are registered and forgotten.
+  const known = people.map((who) => (who === null ? undefined : registered.get(who)));
+  const newcomers = batch.flatMap((one, index) => {
     const participant = participantOf(one.delivery);
-    return participant && registered.get(people[index] ?? '') === undefined
-      ? [{ n: index + 1, participant }]
-      : [];
+    return participant && known[index] === undefined ? [{ n: index + 1, participant }] : [];
   });
   try {
-    const told = await (strangers.length === 0
+    const told = await (newcomers.length === 0
       ? stored(sql, batch)
-      : storedAndRegistered(sql, batch, strangers));
-    const moved = metElsewhere(batch, people, told, registered);
+      : storedAndRegistered(sql, batch, newcomers));
+    const moved = metElsewhere(batch, told, known);
     if (moved.length > 0)
-      await sql`select rollcall_register_participants(${JSON.stringify(moved)}::text::jsonb)`;
+      await sql`select rollcall_register_participants(${JSON.stringify(moved)}::text::jsonb, tells => false)`;
     for (const [index, who] of people.entries()) {
       const where = whereOf(told[index]);
       // What is set lives on, in the old generation: not anew for each delivery.
@@ -98,16 +98,16 @@ function stored(sql: Sql, batch: readonly SignedDelivery[]): PendingQuery<Told[]
 function storedAndRegistered(
   sql: Sql,
   batch: readonly SignedDelivery[],
-  strangers: readonly { n: number; participant: RoomParticipant }[],
+  newcomers: readonly { n: number; participant: RoomParticipant }[],
 ): PendingQuery<Told[]> {
-  const met = strangers.map(({ n, participant }) => ({
+  const met = newcomers.map(({ n, participant }) => ({
     n,
     as_form: { rollcall: asMet('rollcall', participant), itqan: asMet('itqan', participant) },
   }));
   return sql<Told[]>`
     with told as materialized (${stored(sql, batch)}), registered as materialized (
       select rollcall_register_participants(jsonb_agg(
-        jsonb_build_object('tenant_id', told.tenant_id, 'class_id', told.class_id) || (met.as_form -> told.identity_form)))
+        jsonb_build_object('tenant_id', told.tenant_id, 'class_id', told.class_id) || (met.as_form -> told.identity_form)), tells => false)
       from told join jsonb_to_recordset(${JSON.stringify(met)}::text::jsonb) as met (n integer, as_form jsonb) using (n)
       where told.class_id is not null
     )
@@ -195,15 +195,14 @@ const whereOf = (told: Told | undefined): string =>
 /** Who is known, but not there: the room has got another class since, or the tenant another form of identities. */
 function metElsewhere(
   batch: readonly SignedDelivery[],
-  people: readonly (string | null)[],
   told: readonly Told[],
-  registered: Registered,
+  known: readonly (string | undefined)[],
 ) {
   return batch.flatMap((one, index) => {
     const { tenant_id, class_id, identity_form } = told[index] ?? {};
     const participant = participantOf(one.delivery);
-    const known = registered.get(people[index] ?? '');
-    return participant && class_id && identity_form && known !== undefined && known !== whereOf(told[index])
+    const where = known[index];
+    return participant && class_id && identity_form && where !== undefined && where !== whereOf(told[index])
       ? [{ tenant_id, class_id, ...asMet(identity_form, participant) }]
       : [];
   });
