@@ -268,7 +268,11 @@ export function createPresence({ db, now, log, metrics }: PresenceDeps): Presenc
         kept.made = true;
         kept.seenMs = Math.max(kept.seenMs, opened.lastSeenMs);
         // Whoever comes back before the leave was stored has not left.
-        if (kept.closed?.byWhom === 'its_peers') kept.closed = null;
+        if (kept.closed?.byWhom === 'its_peers') {
+          kept.closed = null;
+          // The leave may be on its way: then it goes on as another connection, from now on and not from the next sign.
+          kept.unstoredFromMs ??= now();
+        }
       } else kept = undefined;
       kept ??= add(whose, opened, true);
       if (peer) kept.peers.add(peer);
