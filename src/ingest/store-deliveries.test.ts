@@ -297,7 +297,7 @@ test('who comes for the first time is registered by the statement that stores th
   });
   onTestFinished(() => watched.end());
   await storeDeliveries(
-    { ...database.db, sql: watched },
+    { sql: watched },
     [joining(`${people[1]}:web`, 'PA_own'), joining('guest-1', 'PA_guest')],
     new Map(),
   );
@@ -382,7 +382,7 @@ test('a repetition is found by its id, also while PostgreSQL has no statistics',
     select 'school', ${one.classId}, 'livekit', 'EV_other' || n, 'room_opened', now(), 'h' from generate_series(1, 3000) n`;
   const read = await ofFresh.begin(async (tx) => {
     await tx`set local role rollcall_app`;
-    const db = { ...fresh.db, sql: tx as unknown as postgres.Sql };
+    const db = { sql: tx as unknown as postgres.Sql };
     expect(storedAs(await storeDeliveries(db, [told], new Map()))).toEqual(['duplicate']);
     const [row] =
       await tx`select seq_tup_read + idx_tup_fetch as rows from pg_stat_xact_user_tables where relname = 'events'`;

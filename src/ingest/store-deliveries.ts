@@ -33,7 +33,6 @@ export interface Registered {
 type Evidence = Extract<Delivery, { kind: 'evidence' }>;
 
 interface Told {
-  [column: string]: unknown;
   stored_as: StoredDelivery['as'];
   tenant_id: string | null;
   class_id: string | null;
@@ -46,7 +45,7 @@ interface Told {
  * (drizzle/0008_told_later.sql).
  */
 export async function storeDeliveries(
-  { sql }: Database,
+  { sql }: Pick<Database, 'sql'>,
   batch: readonly SignedDelivery[],
   registered: Registered,
 ): Promise<StoredDelivery[]> {
@@ -106,8 +105,8 @@ function storedAndRegistered(
   }));
   return sql<Told[]>`
     with told as materialized (${stored(sql, batch)}), registered as materialized (
-      select rollcall_register_participants(jsonb_agg(
-        jsonb_build_object('tenant_id', told.tenant_id, 'class_id', told.class_id) || (met.as_form -> told.identity_form)), tells => false)
+      select rollcall_register_participants(tells => false, met => jsonb_agg((met.as_form -> told.identity_form)
+        || jsonb_build_object('tenant_id', told.tenant_id, 'class_id', told.class_id)))
       from told join jsonb_to_recordset(${JSON.stringify(met)}::text::jsonb) as met (n integer, as_form jsonb) using (n)
       where told.class_id is not null
     )
