@@ -63,13 +63,15 @@ export function createGroupCommit<Row, Stored>({
         slowUnderWay++;
         if (mayLeave()) leave();
       }, SLOW_AFTER_MS);
-      void store(batch).finally(() => {
+      void store(batch).then((answer) => {
         clearTimeout(slow);
         if (isSlow) slowUnderWay--;
         underWay--;
         rowsUnderWay -= batch.length;
+        // PostgreSQL shall not wait until everybody has their answer.
+        next();
+        answer();
         if (underWay === 0 && queue.length === 0) idle.resolve();
-        if (mayLeave()) leave();
       });
     }
   };
@@ -84,20 +86,28 @@ export function createGroupCommit<Row, Stored>({
     });
   };
 
-  /** A row that cannot be stored fails alone: the batch is halved until it stands by itself. */
-  const store = async (batch: Waiting<Row, Stored>[]): Promise<void> => {
+  /**
+   * A row that cannot be stored fails alone: the batch is halved until it stands by itself.
+   * @returns answers for each row, when called
+   */
+  const store = async (batch: Waiting<Row, Stored>[]): Promise<() => void> => {
     try {
       const stored = await write(batch.map(({ row }) => row));
-      for (const [index, { resolve }] of batch.entries()) resolve(stored[index] as Stored);
+      return () => {
+        for (const [index, { resolve }] of batch.entries()) resolve(stored[index] as Stored);
+      };
     } catch (error) {
       // A database that is away stores none of them, however few are tried at once.
       if (batch.length === 1 || databaseUnavailable(error) !== null) {
-        for (const { reject } of batch) reject(error);
-        return;
+        return () => {
+          for (const { reject } of batch) reject(error);
+        };
       }
       const middle = batch.length >> 1;
-      await store(batch.slice(0, middle));
-      await store(batch.slice(middle));
+      const answers = [await store(batch.slice(0, middle)), await store(batch.slice(middle))];
+      return () => {
+        for (const answer of answers) answer();
+      };
     }
   };
 
