@@ -63,15 +63,6 @@ test('what comes while others are being stored goes together, in order, and no m
   );
 });
 
-test('the next batch is being stored before those of the former have their answers', async () => {
-  const { commits, batches, release } = store({ fewestBeside: 2 });
-  const stored = commits.submit(1).then(() => batches.length);
-  await turn();
-  void commits.submit(2);
-  release();
-  expect(await stored).toBe(2);
-});
-
 describe('too few to be worth a batch beside another', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   afterEach(() => void vi.useRealTimers());

@@ -63,15 +63,13 @@ export function createGroupCommit<Row, Stored>({
         slowUnderWay++;
         if (mayLeave()) leave();
       }, SLOW_AFTER_MS);
-      void store(batch).then((answer) => {
+      void store(batch).finally(() => {
         clearTimeout(slow);
         if (isSlow) slowUnderWay--;
         underWay--;
         rowsUnderWay -= batch.length;
-        // PostgreSQL shall not wait until everybody has their answer.
-        next();
-        answer();
         if (underWay === 0 && queue.length === 0) idle.resolve();
+        if (mayLeave()) leave();
       });
     }
   };
@@ -86,28 +84,20 @@ export function createGroupCommit<Row, Stored>({
     });
   };
 
-  /**
-   * A row that cannot be stored fails alone: the batch is halved until it stands by itself.
-   * @returns answers for each row, when called
-   */
-  const store = async (batch: Waiting<Row, Stored>[]): Promise<() => void> => {
+  /** A row that cannot be stored fails alone: the batch is halved until it stands by itself. */
+  const store = async (batch: Waiting<Row, Stored>[]): Promise<void> => {
     try {
       const stored = await write(batch.map(({ row }) => row));
-      return () => {
-        for (const [index, { resolve }] of batch.entries()) resolve(stored[index] as Stored);
-      };
+      for (const [index, { resolve }] of batch.entries()) resolve(stored[index] as Stored);
     } catch (error) {
       // A database that is away stores none of them, however few are tried at once.
       if (batch.length === 1 || databaseUnavailable(error) !== null) {
-        return () => {
-          for (const { reject } of batch) reject(error);
-        };
+        for (const { reject } of batch) reject(error);
+        return;
       }
       const middle = batch.length >> 1;
-      const answers = [await store(batch.slice(0, middle)), await store(batch.slice(middle))];
-      return () => {
-        for (const answer of answers) answer();
-      };
+      await store(batch.slice(0, middle));
+      await store(batch.slice(middle));
     }
   };
 
