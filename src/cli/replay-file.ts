@@ -3,7 +3,12 @@ import { createReadStream } from 'node:fs';
 import { tellChanges } from '../db/changes.ts';
 import { type ClassRef, type Database, databaseUnavailable } from '../db/client.ts';
 import { createGroupCommit } from '../ingest/group-commit.ts';
-import { type SignedDelivery, type StoredDelivery, storeDeliveries } from '../ingest/store-deliveries.ts';
+import {
+  type Place,
+  type SignedDelivery,
+  type StoredDelivery,
+  storeDeliveries,
+} from '../ingest/store-deliveries.ts';
 import { readDelivery } from '../livekit/read-webhook.ts';
 import { loggable } from '../loggable.ts';
 import { linesOf } from './lines-of.ts';
@@ -32,7 +37,7 @@ const AT_ONCE = 100;
 /** A file may consist of wrong lines. */
 const MOST_NAMED = 1_000;
 /** Registering somebody twice does no harm, and a file may know more people than there is memory. */
-const MOST_REGISTERED = 50_000;
+const MOST_REMEMBERED = 50_000;
 
 interface Waiting {
   line: number;
@@ -79,14 +84,14 @@ function createStore(
   replayed: Replayed,
   wrong: (line: number, reason: string) => void,
 ): (batch: readonly Waiting[]) => Promise<void> {
-  const registered = new Map<string, string>();
+  const remembered = new Map<string, Place>();
   const commits = createGroupCommit<SignedDelivery, StoredDelivery>({
-    write: (rows) => storeDeliveries(db, rows, registered),
+    write: (rows) => storeDeliveries(db, rows, remembered),
     mostRows: AT_ONCE,
     mostInFlight: 1,
   });
   return async (batch) => {
-    if (registered.size > MOST_REGISTERED) registered.clear();
+    if (remembered.size > MOST_REMEMBERED) remembered.clear();
     const changed: ClassRef[] = [];
     await Promise.all(
       batch.map(async ({ line, signed }) => {

@@ -11,7 +11,8 @@ import { createChangeTeller } from '../db/changes.ts';
 import type { Database } from '../db/client.ts';
 import { createGroupCommit } from '../ingest/group-commit.ts';
 import {
-  type Registered,
+  type Place,
+  type Remembered,
   type SignedDelivery,
   type StoredDelivery,
   storeDeliveries,
@@ -49,8 +50,8 @@ const ROWS_PER_COMMIT = 150;
 export const COMMITS_IN_FLIGHT = 2;
 /** A batch costs PostgreSQL as much as five rows, and the server about as much again. */
 const ROWS_BESIDE_ANOTHER = 16;
-/** So many people in so many classes: the memory of who is registered stays small. */
-const MOST_REGISTERED = 50_000;
+/** So many rooms, and people in them: the memory of who is registered where stays small. */
+const MOST_REMEMBERED = 50_000;
 const WARN_EVERY_MS = 60_000;
 /** Where a turn of the event loop brings so many, the next one is waited for too, but only so often. */
 const CROWD = 16;
@@ -68,11 +69,11 @@ export function createLiveKitWebhook({
   news,
 }: WebhookDeps): LiveKitWebhook {
   const check = signatureCheck(keys);
-  const registered = boundedMap(MOST_REGISTERED);
+  const remembered = boundedMap(MOST_REMEMBERED);
   const changes = createChangeTeller(db, log);
   const commits = createGroupCommit<SignedDelivery, StoredDelivery>({
     async write(rows) {
-      const stored = await storeDeliveries(deliveryDb, rows, registered);
+      const stored = await storeDeliveries(deliveryDb, rows, remembered);
       for (const { ref } of stored) if (ref !== null) changes.changed(ref);
       return stored;
     },
@@ -289,11 +290,12 @@ function bodyOf(req: IncomingMessage, mayGoOn: () => void): Promise<Body> {
   return promise;
 }
 
-/** Forgets the oldest: being registered twice does no harm. */
-function boundedMap(most: number): Registered {
-  const kept = new Map<string, string>();
+/** Forgets the oldest: finding an owner or being registered twice does no harm. */
+function boundedMap(most: number): Remembered {
+  const kept = new Map<string, Place>();
   return {
     get: (key) => kept.get(key),
+    delete: (key) => void kept.delete(key),
     set(key, value) {
       kept.set(key, value);
       if (kept.size <= most) return;

@@ -5,7 +5,7 @@ import { lesson, START_MS, startTestApp } from '../http/test-app.ts';
 import { readDelivery } from '../livekit/read-webhook.ts';
 import { delivery, LIVEKIT, sign } from '../livekit/test-webhook.ts';
 import { createGroupCommit } from './group-commit.ts';
-import { type SignedDelivery, type StoredDelivery, storeDeliveries } from './store-deliveries.ts';
+import { type Place, type SignedDelivery, type StoredDelivery, storeDeliveries } from './store-deliveries.ts';
 
 /** Stores numbers, remembers the batches, and waits until it is let on. */
 function store({
@@ -180,11 +180,11 @@ describe('on PostgreSQL', () => {
     );
 
     const batches: number[] = [];
-    const registered = new Map<string, string>();
+    const remembered = new Map<string, Place>();
     const commits = createGroupCommit<SignedDelivery, StoredDelivery>({
       write(rows) {
         batches.push(rows.length);
-        return storeDeliveries(app.db, rows, registered);
+        return storeDeliveries(app.db, rows, remembered);
       },
       mostRows: 100,
       mostInFlight: 1,

@@ -12,7 +12,7 @@ import { ensureTenant } from '../db/tenants.ts';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
 import { readDelivery } from '../livekit/read-webhook.ts';
 import { delivery } from '../livekit/test-webhook.ts';
-import { type SignedDelivery, type StoredDelivery, storeDeliveries } from './store-deliveries.ts';
+import { type Place, type SignedDelivery, type StoredDelivery, storeDeliveries } from './store-deliveries.ts';
 
 const START_MS = Date.parse('2026-09-07T09:00:00.000Z');
 const MINUTE_MS = 60_000;
@@ -78,8 +78,8 @@ const signed = (what: Record<string, unknown>, keyTenant: string | null = null):
 
 const store = async (
   batch: SignedDelivery[],
-  registered = new Map<string, string>(),
-): Promise<StoredDelivery[]> => await storeDeliveries(database.db, batch, registered);
+  remembered = new Map<string, Place>(),
+): Promise<StoredDelivery[]> => await storeDeliveries(database.db, batch, remembered);
 
 const storedAs = (stored: StoredDelivery[]) => stored.map(({ as }) => as);
 
@@ -174,10 +174,10 @@ test('in a thousand orders of one lively class, cut into batches and with repeti
         await eraser`delete from events where class_id = ${classId}`;
         const all = [...order, ...again.flatMap((n) => told[n] ?? [])];
         // A server that has just started remembers nobody.
-        const registered = new Map<string, string>();
+        const remembered = new Map<string, Place>();
         const stored: StoredDelivery[] = [];
         for (let from = 0; from < all.length; from += size) {
-          stored.push(...(await store(all.slice(from, from + size), registered)));
+          stored.push(...(await store(all.slice(from, from + size), remembered)));
         }
         expect(stored.filter(({ as }) => as === 'accepted')).toHaveLength(told.length);
         expect(await shape()).toBe(expected);
@@ -254,33 +254,113 @@ test('rooms of several tenants are stored in one commit, each row with its own',
 });
 
 test('who is met in a room that has no class yet, or by a key that does not open it, is met again in the class', async () => {
-  const registered = new Map<string, string>();
+  const remembered = new Map<string, Place>();
   const joined = delivery('participant_joined', {
     room,
     sid: 'PA_s',
     identity: `${people[1]}:web`,
     atMs: START_MS,
   });
-  expect(storedAs(await store([signed(joined, 'academy')], registered))).toEqual(['set_aside']);
-  expect(storedAs(await store([signed(joined)], registered))).toEqual(['accepted']);
+  expect(storedAs(await store([signed(joined, 'academy')], remembered))).toEqual(['set_aside']);
+  expect(storedAs(await store([signed(joined)], remembered))).toEqual(['accepted']);
   const [first] =
     await owner`select count(*)::integer as n from class_identities where class_id = ${classId}`;
   expect(first?.n).toBe(1);
-  // The class gives up its room and another one takes it.
-  const before = classId;
-  ({ classId } = await schedule('school'));
-  await owner`update sessions set room_name = null where class_id = ${before}`;
-  await owner`update sessions set room_name = ${room} where class_id = ${classId}`;
-  const again = delivery('participant_joined', {
-    room,
-    sid: 'PA_s2',
-    identity: `${people[1]}:web`,
-    atMs: START_MS,
+});
+
+test('who is known is met again when the tenant writes identities in another form', async () => {
+  const remembered = new Map<string, Place>();
+  const joined = (sid: string) =>
+    signed(delivery('participant_joined', { room, sid, identity: 'u7_Amal_Amin', atMs: START_MS }));
+  const identities = async () =>
+    (
+      await owner`select i.identity from class_identities c join identities i on i.id = c.identity_id
+        where c.class_id = ${classId} order by i.id`
+    ).map(({ identity }) => identity);
+  await store([joined('PA_f1')], remembered);
+  expect(await identities()).toEqual(['u7_Amal_Amin']);
+  await owner`update tenants set settings = settings || '{"identity_form": "itqan"}' where tenant_id = 'school'`;
+  onTestFinished(async () => {
+    await owner`update tenants set settings = settings - 'identity_form' where tenant_id = 'school'`;
   });
-  expect(storedAs(await store([signed(again)], registered))).toEqual(['accepted']);
-  const [second] =
-    await owner`select count(*)::integer as n from class_identities where class_id = ${classId}`;
-  expect(second?.n).toBe(1);
+  expect(storedAs(await store([joined('PA_f2')], remembered))).toEqual(['accepted']);
+  expect(await identities()).toEqual(['u7_Amal_Amin', 'u7']);
+  const rows = await owner`select identity from events where class_id = ${classId} order by id`;
+  expect(rows.map(({ identity }) => identity)).toEqual(['u7_Amal_Amin', 'u7']);
+});
+
+test('a room stays the class’s that has it, because servers remember whose it is', async () => {
+  const { classId: other } = await schedule('school');
+  await expect(owner`update sessions set room_name = null where class_id = ${classId}`).rejects.toThrow(
+    `room ${room} stays that of class ${classId}`,
+  );
+  await expect(owner`update sessions set room_name = ${room} where class_id = ${other}`).rejects.toThrow(
+    'stays that of class',
+  );
+  // What is said again changes nothing.
+  await owner`update sessions set room_name = ${room}, occupied = true where class_id = ${classId}`;
+});
+
+describe('whose a room is, is asked once', () => {
+  const started = (name: string, sid: string): SignedDelivery =>
+    signed(delivery('room_started', { id: `EV_${sid}`, room: name, roomSid: sid, atMs: START_MS }));
+  /** What is remembered of a room that is another's tells that it was used. */
+  const asIfOf = (classId: string): Map<string, Place> =>
+    new Map([[`\0${room}`, { tenantId: 'school', classId, form: 'rollcall' }]]);
+
+  test('and remembered from then on', async () => {
+    const remembered = new Map<string, Place>();
+    await store([started(room, 'RM_1')], remembered);
+    expect([...remembered.values()]).toEqual([{ tenantId: 'school', classId, form: 'rollcall' }]);
+    const { classId: other } = await schedule('school');
+    const [stored] = await store([started(room, 'RM_2')], asIfOf(other));
+    expect(stored?.ref?.classId).toBe(other);
+  });
+
+  test('not of one that nobody has: it may be somebody’s soon', async () => {
+    const remembered = new Map<string, Place>();
+    await store([started('room-of-nobody-yet', 'RM_3')], remembered);
+    expect(remembered.size).toBe(0);
+  });
+
+  test('for each key: another tenant’s opens another room of that name', async () => {
+    await schedule('academy');
+    const remembered = new Map<string, Place>();
+    await store([started(room, 'RM_4')], remembered);
+    const theirs = { ...started(room, 'RM_5'), keyTenant: 'academy' };
+    const [stored] = await store([theirs], remembered);
+    expect(stored).toMatchObject({ as: 'set_aside', tenantId: 'academy', ref: null });
+  });
+
+  test('of some in a batch, while the others are found', async () => {
+    const { classId: theirs, room: theirRoom } = await schedule('academy');
+    const { classId: second, room: secondRoom } = await schedule('school');
+    const remembered = new Map<string, Place>();
+    await store([started(secondRoom, 'RM_6')], remembered);
+    const batch = [
+      started(room, 'RM_7'),
+      started(secondRoom, 'RM_8'),
+      started('room-of-nobody', 'RM_9'),
+      started(theirRoom, 'RM_10'),
+      started(secondRoom, 'RM_11'),
+    ];
+    const stored = await store(batch, remembered);
+    expect(stored.map(({ as, ref }) => [as, ref?.classId])).toEqual([
+      ['accepted', classId],
+      ['accepted', second],
+      ['set_aside', undefined],
+      ['accepted', theirs],
+      ['accepted', second],
+    ]);
+  });
+
+  test('and again after a failure, which it may have caused', async () => {
+    const remembered = asIfOf(ID(999_999));
+    const told = started(room, 'RM_12');
+    await expect(store([told], remembered)).rejects.toThrow('foreign key');
+    const [stored] = await store([told], remembered);
+    expect(stored).toMatchObject({ as: 'accepted', ref: { classId } });
+  });
 });
 
 const joining = (identity: string, sid: string): SignedDelivery =>

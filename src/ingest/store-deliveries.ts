@@ -24,10 +24,18 @@ export interface StoredDelivery {
   late: 'waiting' | 'settled' | null;
 }
 
-/** Remembers, for this server, in which class somebody in a room has been registered last. */
-export interface Registered {
-  get(who: string): string | undefined;
-  set(who: string, where: string): void;
+/** Whose a room is, and how that tenant writes identities. */
+export interface Place {
+  tenantId: string;
+  classId: string;
+  form: IdentityForm;
+}
+
+/** What one server remembers: of a room, whose it is; of somebody in it, where they have been registered last. */
+export interface Remembered {
+  get(key: string): Place | undefined;
+  set(key: string, place: Place): void;
+  delete(key: string): void;
 }
 
 type Evidence = Extract<Delivery, { kind: 'evidence' }>;
@@ -47,26 +55,29 @@ interface Told {
 export async function storeDeliveries(
   { sql }: Pick<Database, 'sql'>,
   batch: readonly SignedDelivery[],
-  registered: Registered,
+  remembered: Remembered,
 ): Promise<StoredDelivery[]> {
-  const people = batch.map(whoIn);
+  const rooms = batch.map(roomOf);
+  const owners = rooms.map((room) => remembered.get(room));
+  const people = batch.map((one, index) => whoIn(one, rooms[index]));
   // As it is now: while this is stored, others are registered and forgotten.
-  const known = people.map((who) => (who === null ? undefined : registered.get(who)));
+  const known = people.map((who) => (who === null ? undefined : remembered.get(who)));
   const newcomers = batch.flatMap((one, index) => {
     const participant = participantOf(one.delivery);
     return participant && known[index] === undefined ? [{ n: index + 1, participant }] : [];
   });
   try {
     const told = await (newcomers.length === 0
-      ? stored(sql, batch)
-      : storedAndRegistered(sql, batch, newcomers));
-    const moved = metElsewhere(batch, told, known);
+      ? stored(sql, batch, owners)
+      : storedAndRegistered(sql, batch, owners, newcomers));
+    const places = told.map(placeOf);
+    const moved = metElsewhere(batch, places, known);
     if (moved.length > 0)
       await sql`select rollcall_register_participants(${JSON.stringify(moved)}::text::jsonb, tells => false)`;
-    for (const [index, who] of people.entries()) {
-      const where = whereOf(told[index]);
-      // What is set lives on, in the old generation: not anew for each delivery.
-      if (who !== null && registered.get(who) !== where) registered.set(who, where);
+    for (const [index, place] of places.entries()) {
+      if (place === null) continue;
+      remember(remembered, rooms[index], place);
+      remember(remembered, people[index], place);
     }
     return told.map(({ stored_as, tenant_id, class_id, late }) => ({
       as: stored_as,
@@ -75,17 +86,25 @@ export async function storeDeliveries(
       late,
     }));
   } catch (error) {
+    // Whatever was remembered may be why: a class can have been deleted by hand.
+    for (const room of rooms) remembered.delete(room);
     throw databaseUnavailable(error) ?? error;
   }
 }
 
-function stored(sql: Sql, batch: readonly SignedDelivery[]): PendingQuery<Told[]> {
+function stored(
+  sql: Sql,
+  batch: readonly SignedDelivery[],
+  owners: readonly (Place | undefined)[],
+): PendingQuery<Told[]> {
   const rows = batch.map(row);
   const all = (column: keyof Row): string => arrayLiteral(rows.map((one) => one[column] ?? null));
   return sql<
     Told[]
   >`select n, stored_as, tenant_id, class_id, identity_form, late from rollcall_store_deliveries(
-    default_pattern => ${DEFAULT_ROOM_PATTERN}, key_tenants => ${all('keyTenant')}, room_names => ${all('roomName')},
+    default_pattern => ${DEFAULT_ROOM_PATTERN}, tenants => ${arrayLiteral(owners.map((owner) => owner?.tenantId ?? null))},
+    class_ids => ${arrayLiteral(owners.map((owner) => owner?.classId ?? null))},
+    key_tenants => ${all('keyTenant')}, room_names => ${all('roomName')},
     event_ids => ${all('eventId')}, events => ${all('event')}, raws => ${all('raw')}, raw_hashes => ${all('rawHash')},
     whys => ${all('why')}, reasons => ${all('reason')}, kinds => ${all('kind')}, ats => ${all('atMs')},
     joined_ats => ${all('joinedAtMs')}, connections => ${all('connection')}, rooms => ${all('room')},
@@ -97,6 +116,7 @@ function stored(sql: Sql, batch: readonly SignedDelivery[]): PendingQuery<Told[]
 function storedAndRegistered(
   sql: Sql,
   batch: readonly SignedDelivery[],
+  owners: readonly (Place | undefined)[],
   newcomers: readonly { n: number; participant: RoomParticipant }[],
 ): PendingQuery<Told[]> {
   const met = newcomers.map(({ n, participant }) => ({
@@ -104,7 +124,7 @@ function storedAndRegistered(
     as_form: { rollcall: asMet('rollcall', participant), itqan: asMet('itqan', participant) },
   }));
   return sql<Told[]>`
-    with told as materialized (${stored(sql, batch)}), registered as materialized (
+    with told as materialized (${stored(sql, batch, owners)}), registered as materialized (
       select rollcall_register_participants(tells => false, met => jsonb_agg((met.as_form -> told.identity_form)
         || jsonb_build_object('tenant_id', told.tenant_id, 'class_id', told.class_id)))
       from told join jsonb_to_recordset(${JSON.stringify(met)}::text::jsonb) as met (n integer, as_form jsonb) using (n)
@@ -127,7 +147,7 @@ function arrayLiteral(values: readonly (string | number | null)[]): string {
   return `{${escaped.join()}}`;
 }
 
-/** What `rollcall_store_deliveries` takes (drizzle/0009_one_pass.sql), where there is anything to say. */
+/** What `rollcall_store_deliveries` takes (drizzle/0012_known_rooms.sql), where there is anything to say. */
 interface Row {
   keyTenant: string | null;
   roomName: string | null;
@@ -181,28 +201,42 @@ export function newEvent(classId: string, { eventId, evidence }: Evidence, form:
 const participantOf = (delivery: Delivery): RoomParticipant | null =>
   delivery.kind === 'evidence' ? (delivery.evidence.participant ?? null) : null;
 
-/** Somebody in a room, as one key says so: another tenant's key opens another room of that name. */
-function whoIn({ delivery, keyTenant }: SignedDelivery): string | null {
+/** A room, as one key says so: another tenant's key opens another room of that name. No name has a NUL in it. */
+const roomOf = ({ delivery, keyTenant }: SignedDelivery): string =>
+  `${keyTenant ?? ''}\0${delivery.roomName ?? ''}`;
+
+function whoIn({ delivery }: SignedDelivery, room: string | undefined): string | null {
   const participant = participantOf(delivery);
-  return participant === null ? null : `${keyTenant ?? ''}\n${delivery.roomName}\n${participant.identity}`;
+  return participant === null ? null : `${room}\0${participant.identity}`;
 }
 
-/** Empty where the room has no class. */
-const whereOf = (told: Told | undefined): string =>
-  told?.class_id == null ? '' : `${told.class_id} ${told.identity_form}`;
+const placeOf = ({ tenant_id, class_id, identity_form }: Told): Place | null =>
+  tenant_id === null || class_id === null || identity_form === null
+    ? null
+    : { tenantId: tenant_id, classId: class_id, form: identity_form };
 
-/** Who is known, but not there: the room has got another class since, or the tenant another form of identities. */
+const isSame = (one: Place, other: Place): boolean =>
+  one.classId === other.classId && one.tenantId === other.tenantId && one.form === other.form;
+
+/** What is set lives on, in the old generation: not anew for each delivery. */
+function remember(remembered: Remembered, key: string | null | undefined, place: Place): void {
+  if (key == null) return;
+  const before = remembered.get(key);
+  if (before === undefined || !isSame(before, place)) remembered.set(key, place);
+}
+
+/** Who is known, but not there: the tenant has got another form of identities since. */
 function metElsewhere(
   batch: readonly SignedDelivery[],
-  told: readonly Told[],
-  known: readonly (string | undefined)[],
+  places: readonly (Place | null)[],
+  known: readonly (Place | undefined)[],
 ) {
   return batch.flatMap((one, index) => {
-    const { tenant_id, class_id, identity_form } = told[index] ?? {};
+    const place = places[index];
     const participant = participantOf(one.delivery);
     const where = known[index];
-    return participant && class_id && identity_form && where !== undefined && where !== whereOf(told[index])
-      ? [{ tenant_id, class_id, ...asMet(identity_form, participant) }]
+    return participant && place && where && !isSame(where, place)
+      ? [{ tenant_id: place.tenantId, class_id: place.classId, ...asMet(place.form, participant) }]
       : [];
   });
 }
