@@ -39,13 +39,11 @@ export interface Load {
 
 const GRACE_MS = 15_000;
 const MOST_IN_A_ROW = 16;
-/** Forty megabytes. */
-const MOST_MADE = 25_000;
-/** About what a core answers in a second. */
-const CLOSED_LOOP_RATE = 6_000;
+/** So much longer one may be than another. */
+const SPARE_BYTES = 64;
 
 export async function load(options: LoadOptions): Promise<Load> {
-  const { rate, forMs, signal } = options;
+  const { rate, forMs, request, signal } = options;
   const answered = createLog();
   const idle: Connection[] = [];
   let open = true;
@@ -53,11 +51,6 @@ export async function load(options: LoadOptions): Promise<Load> {
   /** Of the requests that come at the rate, counted from the start: how many are due, and how many were sent. */
   let due = 0;
   let sent = 0;
-  // Made before, as far as memory goes: it is not their making that is measured.
-  const expected = ((rate ?? CLOSED_LOOP_RATE) * forMs) / 1_000;
-  const made = Array.from({ length: Math.min(MOST_MADE, Math.ceil(expected)) }, options.request).reverse();
-  const request = (): Buffer => made.pop() ?? options.request();
-
   const sendNext = (connection: Connection): void =>
     connection.send(request(), startMs + (sent++ / (rate ?? 1)) * 1_000);
   const release = (connection: Connection): void => {
@@ -98,6 +91,24 @@ export async function load(options: LoadOptions): Promise<Load> {
   for (const connection of connections) connection.close();
   signal.throwIfAborted();
   return { answers: answered.all(), unanswered, unsent: due - sent, forMs };
+}
+
+/**
+ * So many are made now, because it is not their making that is measured: side by side in one piece of memory, in which the
+ * collector has nothing to look through.
+ */
+export function madeBefore(request: () => Buffer, count: number): () => Buffer {
+  const first = request();
+  const all = Buffer.allocUnsafeSlow(count * (first.length + SPARE_BYTES));
+  const ends = new Uint32Array(count);
+  let made = 0;
+  for (let one = first, end = 0; ; one = request()) {
+    end += one.copy(all, end);
+    ends[made++] = end;
+    if (made === count || all.length - end < first.length + SPARE_BYTES) break;
+  }
+  let sent = 0;
+  return () => (sent < made ? all.subarray(sent === 0 ? 0 : ends[sent - 1], ends[sent++]) : request());
 }
 
 /** As plain numbers: a hundred thousand objects that stay would have the collector stop everything, again and again. */
