@@ -1,22 +1,12 @@
 -- By hand: a server that has seen a room before says whose it is, and a batch in which all is as usual is one INSERT. What
 -- only some batches need is no longer done for each: of a small one that was a third of the cost.
---
--- A room stays the class's that has it: servers remember whose it is.
-CREATE FUNCTION rollcall_keep_room() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  RAISE EXCEPTION 'room % stays that of class %', OLD.room_name, OLD.class_id USING ERRCODE = 'insufficient_privilege';
-END $$;
---> statement-breakpoint
-CREATE TRIGGER keep_room BEFORE UPDATE OF room_name ON sessions FOR EACH ROW
-  WHEN (OLD.room_name <> NEW.room_name OR OLD.room_name IS NOT NULL AND NEW.room_name IS NULL) EXECUTE FUNCTION rollcall_keep_room();
---> statement-breakpoint
 DROP FUNCTION rollcall_store_deliveries(text, text[], text[], text[], text[], text[], text[], text[], text[], text[],
   float8[], float8[], text[], text[], text[], text[], text[], text[]);
 --> statement-breakpoint
 -- Stores signed deliveries of whatever tenants in one statement and one commit: each tenant's rows under its own name, so
 -- that row security holds here as everywhere. Every array has one element for each delivery, or none where all would be NULL
--- (not so event_ids); instants are UTC milliseconds. `tenants` and `class_ids` say whose the room is, both or neither.
--- `whys` says why it is no evidence, with its reason in `reasons`.
+-- (not so event_ids); instants are UTC milliseconds. `tenants` and `class_ids` say whose the room is, both or neither; all is
+-- refused with `RC001` when that is so no longer. `whys` says why it is no evidence, with its reason in `reasons`.
 -- Answers for each, in its order: what became of it, whose it is, and whether its class has ended already. Tells nobody.
 CREATE FUNCTION rollcall_store_deliveries(
   default_pattern text, tenants text[], class_ids uuid[], key_tenants text[], room_names text[], event_ids text[], events text[],
@@ -72,21 +62,22 @@ BEGIN
           reasons[w],
           CASE WHEN form = 'itqan' AND itqan_hashes[w] IS NOT NULL THEN itqan_hashes[w] ELSE hashes[w] END, raws[w]
         FROM generate_series(1, size) w
-        WHERE tenants[w] = whose AND class_ids[w] IS NOT NULL AND whys[w] IS NULL
+        WHERE tenants[w] = whose AND class_ids[w] IS NOT NULL AND whys[w] IS NULL AND EXISTS (
+          SELECT FROM sessions s WHERE s.room_name = room_names[w] AND s.tenant_id = whose AND s.class_id = class_ids[w])
         ORDER BY event_ids[w], w
-        ON CONFLICT ON CONSTRAINT events_source_event DO NOTHING RETURNING e.source_event_id, e.class_id
+        ON CONFLICT ON CONSTRAINT events_source_event DO NOTHING RETURNING e.source_event_id
       )
-      SELECT array_agg(inserted.source_event_id ORDER BY inserted.source_event_id), array_agg(c.id) FILTER (WHERE c.id IS NOT NULL)
-      INTO stored, ended
-      -- One look into the index for each: PostgreSQL would rather read every class of the tenant.
-      FROM inserted LEFT JOIN LATERAL (
-        SELECT c.id FROM classes c WHERE c.tenant_id = whose AND c.id = inserted.class_id AND c.cancelled_at IS NULL
-          AND (c.settled_at IS NOT NULL OR c.status IN ('ended', 'reconciling')) LIMIT 1
-      ) c ON true;
+      SELECT array_agg(inserted.source_event_id ORDER BY inserted.source_event_id) INTO stored FROM inserted;
 
       IF is_usual AND cardinality(stored) = size THEN
         became := array_fill('accepted'::text, ARRAY[size]);
       ELSE
+        IF EXISTS (
+          SELECT FROM generate_series(1, size) w WHERE tenants[w] = whose AND class_ids[w] IS NOT NULL AND NOT EXISTS (
+            SELECT FROM sessions s WHERE s.room_name = room_names[w] AND s.tenant_id = whose AND s.class_id = class_ids[w])
+        ) THEN
+          RAISE EXCEPTION 'a room is no longer that of the class that was named' USING ERRCODE = 'RC001';
+        END IF;
         -- Both are in the order of the ids. Of two under one id in here the first is stored.
         evidence := ARRAY(
           SELECT w FROM generate_series(1, size) w
@@ -113,10 +104,18 @@ BEGIN
         FOREACH i IN ARRAY known LOOP became[i] := 'duplicate'; END LOOP;
       END IF;
 
+      -- Not before: the INSERT waits for whoever is calculating one of these classes. One look into the index for each:
+      -- PostgreSQL would rather read every class of the tenant.
+      SELECT array_agg(c.id) INTO ended FROM generate_series(1, size) w JOIN LATERAL (
+        SELECT c.id FROM classes c WHERE c.tenant_id = whose AND c.id = class_ids[w] AND c.cancelled_at IS NULL
+          AND (c.settled_at IS NOT NULL OR c.status IN ('ended', 'reconciling')) LIMIT 1
+      ) c ON true
+      WHERE tenants[w] = whose AND became[w] = 'accepted';
       IF ended IS NOT NULL THEN
-        -- The row lock makes this and a calculation take turns: it has seen the evidence, or finds the note.
+        -- The row lock makes this and a calculation take turns: it has seen the evidence, or finds the note. Not FOR UPDATE, which
+        -- would wait for others that have stored evidence of the class, as they for this.
         WITH locked AS (
-          SELECT c.id FROM classes c WHERE c.tenant_id = whose AND c.id = ANY (ended) ORDER BY c.id FOR UPDATE
+          SELECT c.id FROM classes c WHERE c.tenant_id = whose AND c.id = ANY (ended) ORDER BY c.id FOR NO KEY UPDATE
         ), noted AS (
           UPDATE classes c SET evidence_pending = true FROM locked WHERE c.tenant_id = whose AND c.id = locked.id
           RETURNING c.id, c.settled_at

@@ -275,7 +275,7 @@ test('who is known is met again when the tenant writes identities in another for
   const identities = async () =>
     (
       await owner`select i.identity from class_identities c join identities i on i.id = c.identity_id
-        where c.class_id = ${classId} order by i.id`
+        where c.class_id = ${classId} order by i.identity`
     ).map(({ identity }) => identity);
   await store([joined('PA_f1')], remembered);
   expect(await identities()).toEqual(['u7_Amal_Amin']);
@@ -284,37 +284,49 @@ test('who is known is met again when the tenant writes identities in another for
     await owner`update tenants set settings = settings - 'identity_form' where tenant_id = 'school'`;
   });
   expect(storedAs(await store([joined('PA_f2')], remembered))).toEqual(['accepted']);
-  expect(await identities()).toEqual(['u7_Amal_Amin', 'u7']);
+  expect(await identities()).toEqual(['u7', 'u7_Amal_Amin']);
   const rows = await owner`select identity from events where class_id = ${classId} order by id`;
   expect(rows.map(({ identity }) => identity)).toEqual(['u7_Amal_Amin', 'u7']);
 });
 
-test('a room stays the class’s that has it, because servers remember whose it is', async () => {
-  const { classId: other } = await schedule('school');
-  await expect(owner`update sessions set room_name = null where class_id = ${classId}`).rejects.toThrow(
-    `room ${room} stays that of class ${classId}`,
-  );
-  await expect(owner`update sessions set room_name = ${room} where class_id = ${other}`).rejects.toThrow(
-    'stays that of class',
-  );
-  // What is said again changes nothing.
-  await owner`update sessions set room_name = ${room}, occupied = true where class_id = ${classId}`;
+test('who is known is met again in the class that has got the room since', async () => {
+  const remembered = new Map<string, Place>();
+  const joined = (sid: string) =>
+    signed(delivery('participant_joined', { room, sid, identity: `${people[1]}:web`, atMs: START_MS }));
+  await store([joined('PA_m1')], remembered);
+  const before = classId;
+  ({ classId } = await schedule('school'));
+  await giveRoom(before, classId);
+  const [stored] = await store([joined('PA_m2')], remembered);
+  expect(stored).toMatchObject({ as: 'accepted', ref: { classId } });
+  const [met] = await owner`select count(*)::integer as n from class_identities where class_id = ${classId}`;
+  expect(met?.n).toBe(1);
 });
+
+/** The one gives up its room and the other takes it. */
+async function giveRoom(from: string, to: string): Promise<void> {
+  await owner`update sessions set room_name = null where class_id = ${from}`;
+  await owner`update sessions set room_name = ${room} where class_id = ${to}`;
+}
 
 describe('whose a room is, is asked once', () => {
   const started = (name: string, sid: string): SignedDelivery =>
-    signed(delivery('room_started', { id: `EV_${sid}`, room: name, roomSid: sid, atMs: START_MS }));
-  /** What is remembered of a room that is another's tells that it was used. */
-  const asIfOf = (classId: string): Map<string, Place> =>
-    new Map([[`\0${room}`, { tenantId: 'school', classId, form: 'rollcall' }]]);
+    signed(delivery('room_started', { id: `EV_${sid}_${name}`, room: name, roomSid: sid, atMs: START_MS }));
 
   test('and remembered from then on', async () => {
     const remembered = new Map<string, Place>();
     await store([started(room, 'RM_1')], remembered);
-    expect([...remembered.values()]).toEqual([{ tenantId: 'school', classId, form: 'rollcall' }]);
-    const { classId: other } = await schedule('school');
-    const [stored] = await store([started(room, 'RM_2')], asIfOf(other));
-    expect(stored?.ref?.classId).toBe(other);
+    const [was] = await owner`select pg_get_functiondef('rollcall_room_owners'::regproc) as definition`;
+    await owner.unsafe(`create or replace function rollcall_room_owners(rooms text[], key_tenants text[], default_pattern text)
+      returns table (n integer, tenant_id text, class_id uuid, identity_form text) language plpgsql
+      as $$ begin raise exception 'asked'; end $$`);
+    try {
+      const stored = await store([started(room, 'RM_2')], remembered);
+      expect(stored).toMatchObject([{ as: 'accepted', ref: { tenantId: 'school', classId } }]);
+      await expect(store([started(room, 'RM_3')])).rejects.toThrow('asked');
+    } finally {
+      await owner.unsafe(was?.definition);
+    }
   });
 
   test('not of one that nobody has: it may be somebody’s soon', async () => {
@@ -354,12 +366,34 @@ describe('whose a room is, is asked once', () => {
     ]);
   });
 
-  test('and again after a failure, which it may have caused', async () => {
-    const remembered = asIfOf(ID(999_999));
-    const told = started(room, 'RM_12');
-    await expect(store([told], remembered)).rejects.toThrow('foreign key');
-    const [stored] = await store([told], remembered);
-    expect(stored).toMatchObject({ as: 'accepted', ref: { classId } });
+  test.each([
+    [
+      'that gave it up',
+      () => schedule('school').then((other) => giveRoom(classId, other.classId)),
+      'accepted',
+    ],
+    [
+      'that has none any more',
+      () => owner`update sessions set room_name = null where class_id = ${classId}`,
+      'set_aside',
+    ],
+  ] as const)('and again of a class %s', async (_, move, as) => {
+    const remembered = new Map<string, Place>();
+    await store([started(room, 'RM_12')], remembered);
+    await move();
+    const [other] = await owner`select class_id from sessions where room_name = ${room}`;
+    // One that says something about presence, and one that does not.
+    const told = [
+      started(room, 'RM_13'),
+      signed({ id: `EV_o_${classId}`, event: 'track_published', room: { name: room } }),
+    ];
+    const stored = await store(told, remembered);
+    expect(stored.map(({ as, ref }) => [as, ref?.classId])).toEqual([
+      [as, other?.class_id],
+      ['set_aside', other?.class_id],
+    ]);
+    const [kept] = await owner`select count(*)::integer as n from events where class_id = ${classId}`;
+    expect(kept?.n).toBe(1);
   });
 });
 
@@ -492,6 +526,36 @@ describe('evidence after the end', () => {
     const [late] =
       await owner`select class_id from rollcall_uncalculated_classes(10) where class_id = ${classId}`;
     expect(late).toBeDefined();
+  });
+
+  test('of a class that is settled while this waits for the calculation is noted too', async () => {
+    const watching = postgres(database.ownerUrl, { max: 1 });
+    onTestFinished(() => watching.end());
+    const storing = await owner.begin(async (tx) => {
+      await tx`select from classes where id = ${classId} for update`;
+      const begun = store([left()]);
+      await vi.waitUntil(
+        async () =>
+          (
+            await watching`select from pg_stat_activity
+              where datname = current_database() and wait_event_type = 'Lock'`
+          ).length > 0,
+        { timeout: 20_000 },
+      );
+      await tx`update classes set status = 'completed', settled_at = now() where id = ${classId}`;
+      return { begun };
+    });
+    expect(await storing.begun).toMatchObject([{ as: 'accepted', late: 'settled' }]);
+    expect(await pending()).toBe(true);
+  });
+
+  test('waits for nobody else who has stored evidence of the class: two such would wait for each other', async () => {
+    await owner`update classes set status = 'completed', settled_at = now() where id = ${classId}`;
+    await owner.begin(async (tx) => {
+      // As the foreign key of an event does.
+      await tx`select from classes where id = ${classId} for key share`;
+      expect(await store([left()])).toMatchObject([{ as: 'accepted', late: 'settled' }]);
+    });
   });
 
   test('that is a repetition is no news', async () => {

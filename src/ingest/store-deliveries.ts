@@ -86,9 +86,11 @@ export async function storeDeliveries(
       late,
     }));
   } catch (error) {
-    // Whatever was remembered may be why: a class can have been deleted by hand.
+    const away = databaseUnavailable(error);
+    if (away !== null || !owners.some((owner) => owner !== undefined)) throw away ?? error;
+    // What was remembered may be why: a class gives up its room when it moves to another provider.
     for (const room of rooms) remembered.delete(room);
-    throw databaseUnavailable(error) ?? error;
+    return await storeDeliveries({ sql }, batch, remembered);
   }
 }
 
@@ -225,7 +227,7 @@ function remember(remembered: Remembered, key: string | null | undefined, place:
   if (before === undefined || !isSame(before, place)) remembered.set(key, place);
 }
 
-/** Who is known, but not there: the tenant has got another form of identities since. */
+/** Who is known, but not there: the room has got another class since, or the tenant another form of identities. */
 function metElsewhere(
   batch: readonly SignedDelivery[],
   places: readonly (Place | null)[],
