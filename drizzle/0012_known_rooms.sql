@@ -1,12 +1,12 @@
--- By hand: a server that has seen a room before says whose it is, and a batch in which all is as usual is one INSERT. What
--- only some batches need is no longer done for each: of a small one that was a third of the cost.
+-- By hand: a server that has seen a room before says whose it is, and a batch in which all is as usual is little more than one
+-- INSERT. What only some batches need is no longer done for each.
 DROP FUNCTION rollcall_store_deliveries(text, text[], text[], text[], text[], text[], text[], text[], text[], text[],
   float8[], float8[], text[], text[], text[], text[], text[], text[]);
 --> statement-breakpoint
 -- Stores signed deliveries of whatever tenants in one statement and one commit: each tenant's rows under its own name, so
 -- that row security holds here as everywhere. Every array has one element for each delivery, or none where all would be NULL
--- (not so event_ids); instants are UTC milliseconds. `tenants` and `class_ids` say whose the room is, both or neither; all is
--- refused with `RC001` when that is so no longer. `whys` says why it is no evidence, with its reason in `reasons`.
+-- (not so event_ids); instants are UTC milliseconds. `tenants` and `class_ids` say whose the room is, both or neither; raises
+-- when that is so no longer. `whys` says why it is no evidence, with its reason in `reasons`.
 -- Answers for each, in its order: what became of it, whose it is, and whether its class has ended already. Tells nobody.
 CREATE FUNCTION rollcall_store_deliveries(
   default_pattern text, tenants text[], class_ids uuid[], key_tenants text[], room_names text[], event_ids text[], events text[],
@@ -76,7 +76,7 @@ BEGIN
           SELECT FROM generate_series(1, size) w WHERE tenants[w] = whose AND class_ids[w] IS NOT NULL AND NOT EXISTS (
             SELECT FROM sessions s WHERE s.room_name = room_names[w] AND s.tenant_id = whose AND s.class_id = class_ids[w])
         ) THEN
-          RAISE EXCEPTION 'a room is no longer that of the class that was named' USING ERRCODE = 'RC001';
+          RAISE EXCEPTION 'a room is no longer that of the class that was named';
         END IF;
         -- Both are in the order of the ids. Of two under one id in here the first is stored.
         evidence := ARRAY(
