@@ -32,7 +32,7 @@ const ROOMS = 1_000;
 /** LiveKit keeps one request in flight for each room; in the closed loop as many as a server takes in at once. */
 const CONNECTIONS = { closed: 300, open: ROOMS };
 
-/** A second, about what a core answers at most. */
+/** For each second; where more are answered, the others are made as they are sent. */
 const MADE_BEFORE = 6_000;
 
 const OVERLOAD_ROUNDS = 3;

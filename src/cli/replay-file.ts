@@ -4,7 +4,7 @@ import { tellChanges } from '../db/changes.ts';
 import { type ClassRef, type Database, databaseUnavailable } from '../db/client.ts';
 import { createGroupCommit } from '../ingest/group-commit.ts';
 import {
-  type Place,
+  createMemory,
   type SignedDelivery,
   type StoredDelivery,
   storeDeliveries,
@@ -36,8 +36,6 @@ interface ReplayOptions {
 const AT_ONCE = 100;
 /** A file may consist of wrong lines. */
 const MOST_NAMED = 1_000;
-/** Registering somebody twice does no harm, and a file may know more people than there is memory. */
-const MOST_REMEMBERED = 50_000;
 
 interface Waiting {
   line: number;
@@ -84,14 +82,13 @@ function createStore(
   replayed: Replayed,
   wrong: (line: number, reason: string) => void,
 ): (batch: readonly Waiting[]) => Promise<void> {
-  const remembered = new Map<string, Place>();
+  const remembered = createMemory();
   const commits = createGroupCommit<SignedDelivery, StoredDelivery>({
     write: (rows) => storeDeliveries(db, rows, remembered),
     mostRows: AT_ONCE,
     mostInFlight: 1,
   });
   return async (batch) => {
-    if (remembered.size > MOST_REMEMBERED) remembered.clear();
     const changed: ClassRef[] = [];
     await Promise.all(
       batch.map(async ({ line, signed }) => {

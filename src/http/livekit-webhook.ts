@@ -11,8 +11,7 @@ import { createChangeTeller } from '../db/changes.ts';
 import type { Database } from '../db/client.ts';
 import { createGroupCommit } from '../ingest/group-commit.ts';
 import {
-  type Place,
-  type Remembered,
+  createMemory,
   type SignedDelivery,
   type StoredDelivery,
   storeDeliveries,
@@ -48,10 +47,8 @@ interface WebhookDeps {
 const MOST_WAITING = 300;
 const ROWS_PER_COMMIT = 150;
 export const COMMITS_IN_FLIGHT = 2;
-/** A batch costs PostgreSQL as much as five rows, and the server about as much again. */
+/** A batch costs PostgreSQL as much as four rows, and the server about as much again. */
 const ROWS_BESIDE_ANOTHER = 16;
-/** So many rooms, and people in them: the memory of who is registered where stays small. */
-const MOST_REMEMBERED = 50_000;
 const WARN_EVERY_MS = 60_000;
 /** Where a turn of the event loop brings so many, the next one is waited for too, but only so often. */
 const CROWD = 16;
@@ -69,7 +66,7 @@ export function createLiveKitWebhook({
   news,
 }: WebhookDeps): LiveKitWebhook {
   const check = signatureCheck(keys);
-  const remembered = boundedMap(MOST_REMEMBERED);
+  const remembered = createMemory();
   const changes = createChangeTeller(db, log);
   const commits = createGroupCommit<SignedDelivery, StoredDelivery>({
     async write(rows) {
@@ -288,19 +285,4 @@ function bodyOf(req: IncomingMessage, mayGoOn: () => void): Promise<Body> {
     if (!req.complete) reject(new Problem('broken-request', 'the connection was cut'));
   });
   return promise;
-}
-
-/** Forgets the oldest: finding an owner or being registered twice does no harm. */
-function boundedMap(most: number): Remembered {
-  const kept = new Map<string, Place>();
-  return {
-    get: (key) => kept.get(key),
-    delete: (key) => void kept.delete(key),
-    set(key, value) {
-      kept.set(key, value);
-      if (kept.size <= most) return;
-      const [oldest] = kept.keys();
-      if (oldest !== undefined) kept.delete(oldest);
-    },
-  };
 }

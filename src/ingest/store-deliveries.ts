@@ -38,6 +38,24 @@ export interface Remembered {
   delete(key: string): void;
 }
 
+/** So many rooms, and people in them. */
+const MOST_REMEMBERED = 50_000;
+
+/** Forgets the oldest: asking whose a room is, or registering somebody, a second time does no harm. */
+export function createMemory(): Remembered {
+  const kept = new Map<string, Place>();
+  return {
+    get: (key) => kept.get(key),
+    delete: (key) => void kept.delete(key),
+    set(key, place) {
+      kept.set(key, place);
+      if (kept.size <= MOST_REMEMBERED) return;
+      const [oldest] = kept.keys();
+      if (oldest !== undefined) kept.delete(oldest);
+    },
+  };
+}
+
 type Evidence = Extract<Delivery, { kind: 'evidence' }>;
 
 interface Told {
