@@ -75,13 +75,14 @@ export interface ChangeTeller {
  * within that moment tells nobody; who watches sees it with the next change, at the latest when the room is verified.
  */
 export function createChangeTeller(db: Database, log: Pick<Logger, 'warn'>): ChangeTeller {
-  const changed = new Map<string, ClassRef>();
+  /** Anew for each notice: V8 makes what an old map grows by in the old generation, where it keeps all that it ever held. */
+  let gathered: Map<string, ClassRef> | null = null;
   let telling = Promise.resolve();
 
   const tell = async (): Promise<void> => {
     await sleep(GATHER_MS);
-    const refs = [...changed.values()];
-    changed.clear();
+    const refs = [...(gathered?.values() ?? [])];
+    gathered = null;
     for (let attempt = 1; ; attempt++) {
       try {
         return await tellChanges(db, refs);
@@ -96,8 +97,11 @@ export function createChangeTeller(db: Database, log: Pick<Logger, 'warn'>): Cha
 
   return {
     changed(ref) {
-      if (changed.size === 0) telling = telling.then(tell);
-      changed.set(classKey(ref), ref);
+      if (gathered === null) {
+        gathered = new Map();
+        telling = telling.then(tell);
+      }
+      gathered.set(classKey(ref), ref);
     },
     told: () => telling,
   };
