@@ -48,13 +48,14 @@ export async function load(options: LoadOptions): Promise<Load> {
   const idle: Connection[] = [];
   let open = true;
   let startMs = 0;
-  /** Of the requests that come at the rate, counted from the start: how many are due, and how many were sent. */
-  let due = 0;
+  /** Of the requests that come at the rate, counted from the start. */
   let sent = 0;
+  const due = (): number =>
+    rate === undefined ? 0 : Math.floor((Math.min(performance.now() - startMs, forMs) / 1_000) * rate);
   const sendNext = (connection: Connection): void =>
     connection.send(request(), startMs + (sent++ / (rate ?? 1)) * 1_000);
   const release = (connection: Connection): void => {
-    if (open && sent < due) sendNext(connection);
+    if (open && sent < due()) sendNext(connection);
     else if (rate === undefined && open) connection.send(request(), performance.now());
     else idle.push(connection);
   };
@@ -71,18 +72,16 @@ export async function load(options: LoadOptions): Promise<Load> {
   startMs = performance.now();
   for (const connection of connections) release(connection);
   while (performance.now() - startMs < forMs && !signal.aborted) {
-    if (rate !== undefined) {
-      due = Math.floor(((performance.now() - startMs) / 1_000) * rate);
-      for (let n = 0; n < MOST_IN_A_ROW && sent < due; n++) {
-        const free = idle.pop();
-        if (free === undefined) break;
-        sendNext(free);
-      }
+    for (let n = 0; n < MOST_IN_A_ROW && sent < due(); n++) {
+      const free = idle.pop();
+      if (free === undefined) break;
+      sendNext(free);
     }
     // Answers are read between: whoever sends a crowd shall not hold them for late.
-    if (sent < due && idle.length > 0) await endOfTurn();
-    // Not a turn of the loop each time: spinning would take a core from those who are measured.
-    else await sleep(rate === undefined ? 20 : 1);
+    if (sent < due() && idle.length > 0) await endOfTurn();
+    // Not a turn of the loop each time: spinning would take a core from those who are measured. Where all are busy, whoever is
+    // answered sends the next one.
+    else await sleep(idle.length === 0 ? 20 : 1);
   }
   open = false;
   const untilMs = performance.now() + GRACE_MS;
@@ -90,7 +89,7 @@ export async function load(options: LoadOptions): Promise<Load> {
   const unanswered = connections.length - idle.length;
   for (const connection of connections) connection.close();
   signal.throwIfAborted();
-  return { answers: answered.all(), unanswered, unsent: due - sent, forMs };
+  return { answers: answered.all(), unanswered, unsent: Math.max(0, due() - sent), forMs };
 }
 
 /**

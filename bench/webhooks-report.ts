@@ -37,7 +37,10 @@ export interface Report extends Machine {
   bench: 'webhooks';
   pairs: { ours_per_second: number; bare_per_second: number; ratio: number }[];
   ratio: { median: number; least: number; most: number };
-  /** Of all that were stored, in all pairs, and the median of their rates: the machine's own pace changes within seconds. */
+  /**
+   * Of all pairs together, and the median of their rates: the machine's own pace changes within seconds. Whoever was not
+   * stored counts as later than all others.
+   */
   half: Record<HalfFigure, number> & {
     /** Of ours, whatever the answer was. */
     not_stored: number;
@@ -70,7 +73,7 @@ export function webhooksText(report: Report): string {
   }
   return [
     `acknowledged after commit, verified and deduplicated, against the bare route: ${ratio.median} x (${ratio.least} to ${ratio.most} in ${report.pairs.length} pairs)`,
-    `at half of ours, ${half.per_second} a second for both, from when each was due, all pairs together: ours p50 ${half.ours_p50_ms} ms, p99 ${half.ours_p99_ms} ms; bare p50 ${half.bare_p50_ms} ms, p99 ${half.bare_p99_ms} ms`,
+    `at half of ours, ${half.per_second} a second for both, from when each was due, all pairs together: ours p50 ${half.ours_p50_ms} ms, p99 ${half.ours_p99_ms} ms; bare p50 ${half.bare_p50_ms} ms, p99 ${half.bare_p99_ms} ms; ${half.not_stored} of ours were not stored`,
     `in the median pair: ours p99 ${middle(half.pairs, 'ours_p99_ms')} ms, bare p99 ${middle(half.pairs, 'bare_p99_ms')} ms`,
     table.toString(),
     ...mediansOf(overload).map(
@@ -102,7 +105,6 @@ export function missed({ ratio, half, overload }: Report): string[] {
     ...(!(half.ours_p99_ms <= half.bare_p99_ms)
       ? [`p99 at half is ${half.ours_p99_ms} ms, the bare route's ${half.bare_p99_ms} ms`]
       : []),
-    ...(half.not_stored > 0 ? [`${half.not_stored} were not stored at half`] : []),
     ...mediansOf(overload).flatMap(({ times, goodput, refused_p99_ms: refusedMs }) => [
       ...(goodput >= FIGURES.goodput
         ? []

@@ -35,6 +35,9 @@ const CONNECTIONS = { closed: 300, open: ROOMS };
 /** For each second; where more are answered, the others are made as they are sent. */
 const MADE_BEFORE = 6_000;
 
+/** Of whoever is refused or never answered: later than anybody who is stored. */
+const NOT_STORED_MS = 60_000;
+
 const OVERLOAD_ROUNDS = 3;
 /** Until both have met everybody and compiled what they need. */
 const WARM_UP_MS = 5_000;
@@ -145,9 +148,9 @@ async function measure(rollcall: LocalRollcall, options: Options, signal: AbortS
       const rate = Math.round(ours / 2);
       const found = await inTurns(n, async (whose) => {
         const sent = await atRate(whose, rate);
-        const stored = sent.answers.filter(({ status }) => status === 200).length;
-        if (whose === 'ours') notStored += sent.answers.length - stored + sent.unanswered;
-        return latencies(sent);
+        const late = latencies(sent);
+        if (whose === 'ours') notStored += late.filter((ms) => ms === NOT_STORED_MS).length;
+        return late;
       });
       const figures = latencyFigures(found);
       half.push({ per_second: rate, ...figures });
@@ -294,11 +297,12 @@ async function inTurns<T>(turn: number, measured: (whose: Side) => Promise<T>): 
 }
 
 /** From when each was due; the first second, in which a thousand connections send for the first time, is left out. */
-const latencies = ({ answers }: Load): number[] => {
+const latencies = ({ answers, unanswered }: Load): number[] => {
   const fromMs = (answers[0]?.dueMs ?? 0) + 1_000;
-  return answers
-    .filter(({ status, dueMs }) => status === 200 && dueMs >= fromMs)
-    .map(({ doneMs, dueMs }) => doneMs - dueMs);
+  const all = answers
+    .filter(({ dueMs }) => dueMs >= fromMs)
+    .map(({ status, doneMs, dueMs }) => (status === 200 ? doneMs - dueMs : NOT_STORED_MS));
+  return all.concat(Array.from({ length: unanswered }, () => NOT_STORED_MS));
 };
 
 const latencyFigures = ({ ours, bare }: Record<Side, number[]>) => ({
