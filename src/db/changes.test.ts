@@ -1,10 +1,9 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { createLog } from '../log.ts';
 import { createChangeTeller } from './changes.ts';
 import { classKey, openDatabase } from './client.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
+import { collectYoung, isYoung } from './test-heap.ts';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -16,15 +15,6 @@ afterAll(async () => {
 
 // V8 makes what an old map grows by in the old generation, and nothing that such a map ever held is collected young.
 test('changes are gathered in a map that is young, however long the former one lived', async () => {
-  setFlagsFromString('--allow-natives-syntax');
-  setFlagsFromString('--expose-gc');
-  const isYoung: (value: unknown) => boolean = new Function(
-    'value',
-    'return %InYoungGeneration(value)',
-  ) as never;
-  const collectYoung: (options: { type: 'minor' }) => void = runInNewContext('gc');
-  setFlagsFromString('--no-expose-gc');
-  setFlagsFromString('--no-allow-natives-syntax');
   const db = openDatabase(database.serviceUrl, 'rollcall-test-changes', 1);
   const teller = createChangeTeller(db, createLog('test', 'silent'));
   const tell = async (classId: string, whileGathered: () => void): Promise<boolean> => {
@@ -40,7 +30,7 @@ test('changes are gathered in a map that is young, however long the former one l
     return wasYoung;
   };
   const first = await tell('first', () => {
-    for (let n = 0; n < 3; n++) collectYoung({ type: 'minor' });
+    for (let n = 0; n < 3; n++) collectYoung();
   });
   const second = await tell('second', () => {});
   await db.close();

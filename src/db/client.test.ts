@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
 import { sql } from 'drizzle-orm';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { DatabaseUnavailable, inTenant, openDatabase } from './client.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
+import { isYoung } from './test-heap.ts';
 
 const NAME = 'rollcall-test-broken';
 let database: TestDatabase;
@@ -110,12 +110,6 @@ test('a pool of which some connections are always free keeps nothing of what it 
 // https://github.com/porsager/postgres: V8 makes a function that is assigned to a property in the old generation, where it
 // kept the statement with all that it carried until the next collection of everything.
 test('what settles a statement is young when it is new', async () => {
-  setFlagsFromString('--allow-natives-syntax');
-  const isYoung: (value: unknown) => boolean = new Function(
-    'value',
-    'return %InYoungGeneration(value)',
-  ) as never;
-  setFlagsFromString('--no-allow-natives-syntax');
   const db = openDatabase(database.serviceUrl, NAME, 1);
   const statement = db.sql`select 1`;
   const { resolve, reject } = statement as unknown as Record<string, unknown>;

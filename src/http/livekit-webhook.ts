@@ -43,8 +43,11 @@ interface WebhookDeps {
   news: RoomNews;
 }
 
-/** Two full batches: more would wait longer than a repetition is worth. */
-const MOST_WAITING = 300;
+/**
+ * Three full batches, so that nobody is sent away for two seconds because PostgreSQL was busy for a tenth of one; what waits
+ * longer than that outlives two young collections and costs one of everything.
+ */
+const MOST_WAITING = 450;
 const ROWS_PER_COMMIT = 150;
 export const COMMITS_IN_FLIGHT = 2;
 /** A batch costs PostgreSQL as much as four rows, and the server about as much again. */

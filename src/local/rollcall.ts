@@ -111,7 +111,7 @@ export async function startLocalRollcall(options: LocalRollcallOptions): Promise
     });
     // Side by side: each takes a second or two to load.
     const [server, worker] = await Promise.all([
-      processes.start({ ...run('server', 'server.ts', PROMPT_AGAIN), ready: { url: `${apiUrl}/readyz` } }),
+      processes.start({ ...run('server', 'server.ts', PROMPT), ready: { url: `${apiUrl}/readyz` } }),
       processes.start({ ...run('worker', 'worker.ts'), ready: { line: /worker ready/ } }),
     ]);
     signal?.throwIfAborted();
@@ -150,9 +150,10 @@ const YOUNG_GENERATION = ['--min-semi-space-size=16', '--max-semi-space-size=16'
 
 /**
  * After some quiet seconds V8 collects and shrinks what a server has, and who comes at the full hour waits for that and
- * until it has grown again.
+ * until it has grown again. And four threads that look through the heap at once, as Node has them, take the cores from the
+ * database that everybody waits for.
  */
-const PROMPT_AGAIN = ['--no-memory-reducer'];
+const PROMPT = ['--no-memory-reducer', '--v8-pool-size=1'];
 
 const WATCHED = [
   '--watch',
