@@ -44,11 +44,12 @@ interface WebhookDeps {
 }
 
 /**
- * Three full batches, so that nobody is sent away for two seconds because PostgreSQL was busy for a tenth of one; what waits
- * longer than that outlives two young collections and costs one of everything.
+ * So that nobody is sent away for two seconds because PostgreSQL was busy for a tenth of one; but what waits longer outlives
+ * young collections, and is left to those of everything.
  */
 const MOST_WAITING = 450;
-const ROWS_PER_COMMIT = 150;
+/** What LiveKit sends has 1 KB, and a string of more than 128 KB is never collected young. */
+const ROWS_PER_COMMIT = 100;
 export const COMMITS_IN_FLIGHT = 2;
 /** A batch costs PostgreSQL as much as four rows, and the server about as much again. */
 const ROWS_BESIDE_ANOTHER = 16;
