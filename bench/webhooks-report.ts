@@ -55,14 +55,26 @@ export const round = (value: number): number => Number(value.toFixed(2));
 export function webhooksText(report: Report): string {
   const { ratio, half, overload } = report;
   const table = new Table({
-    head: ['times', 'possible/s', 'offered/s', 'good/s', 'share', '503', '503 p99 ms', 'MiB', 'drained ms'],
+    head: [
+      'times',
+      'possible/s',
+      'offered',
+      'held back',
+      'good/s',
+      'share',
+      '503',
+      '503 p99 ms',
+      'MiB',
+      'drained ms',
+    ],
     style: { head: [] },
   });
   for (const one of overload) {
     table.push([
       one.times,
       one.capacity_per_second,
-      one.offered_per_second,
+      `${one.offered_per_second}/s`,
+      one.unsent,
       one.goodput_per_second,
       one.goodput,
       one.refused,
@@ -76,6 +88,7 @@ export function webhooksText(report: Report): string {
     `at half of ours, ${half.per_second} a second for both, from when each was due, all pairs together: ours p50 ${half.ours_p50_ms} ms, p99 ${half.ours_p99_ms} ms; bare p50 ${half.bare_p50_ms} ms, p99 ${half.bare_p99_ms} ms; ${half.not_stored} of ours were not stored`,
     `in the median pair: ours p99 ${middle(half.pairs, 'ours_p99_ms')} ms, bare p99 ${middle(half.pairs, 'bare_p99_ms')} ms`,
     table.toString(),
+    'held back: due, but not sent before the end, because each connection was waiting for an answer or was told to wait (Retry-After)',
     ...mediansOf(overload).map(
       ({ times, goodput, refused_p99_ms: refusedMs }) =>
         `at ${times} x, in the median of the rounds: goodput ${goodput}, 503 within ${refusedMs ?? '-'} ms at p99`,
