@@ -28,6 +28,8 @@ export interface Replayed {
 }
 
 interface ReplayOptions {
+  /** Whose deliveries they are; null: the room alone says so. */
+  tenant: string | null;
   /** Told at once: the rest may take long. */
   onWrong(line: number, reason: string): void;
   onStored(progress: { lines: number; bytes: number }): void;
@@ -59,8 +61,10 @@ export async function replayFile(db: Database, file: string, options: ReplayOpti
     if (text.trim() === '') continue;
     const saved = readSavedLine(text);
     if (saved.kind === 'wrong') wrong(line, saved.reason);
-    // Whoever signed it then: by now the room alone says whose it is.
-    else batch.push({ line, signed: { delivery: readDelivery(saved.body, Date.now()), keyTenant: null } });
+    else {
+      const delivery = readDelivery(saved.body, Date.now());
+      batch.push({ line, signed: { delivery, keyTenant: options.tenant } });
+    }
     if (batch.length < AT_ONCE) continue;
     await store(batch);
     batch = [];

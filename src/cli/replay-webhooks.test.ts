@@ -7,7 +7,7 @@ import { inTenant } from '../db/client.ts';
 import { events } from '../db/schema.ts';
 import { listSetAside } from '../db/set-aside.ts';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
-import { delivery } from '../livekit/test-webhook.ts';
+import { asKept, delivery } from '../livekit/test-webhook.ts';
 import { temporaryDirectory } from '../local/local-test.ts';
 import { classRow } from '../temporal/test-class.ts';
 import { type LiveKitClass, storeLiveKitClass } from '../temporal/test-livekit-class.ts';
@@ -92,9 +92,42 @@ test('a log in any of its forms is stored once, however often it is replayed', a
     listSetAside(tx, 'school', { why: undefined, afterId: null, limit: 10 }),
   );
   expect(aside.map(({ why, raw }) => [why, raw])).toEqual([
-    ['other', track],
+    ['other', asKept(track)],
     ['unusable', expect.anything()],
   ]);
+});
+
+test('what GET /api/set-aside gives is there already', async () => {
+  const bodies = [
+    JSON.stringify(delivery('participant_joined', { room: 'of-nobody', sid: 'PA_n', atMs: START_MS })),
+    JSON.stringify({ ...delivery('room_started', { room: 'of-nobody', atMs: START_MS }), id: undefined }),
+    JSON.stringify({ event: 'room_started', more: 'x'.repeat(100_000) }),
+  ];
+  await replay(bodies.map((body) => JSON.stringify({ body })));
+  const kept = () =>
+    inTenant(database.db, 'school', async (tx) => {
+      const rows = await listSetAside(tx, 'school', { why: undefined, afterId: null, limit: 100 });
+      return rows.map(({ id, raw }) => ({ id: String(id), raw }));
+    });
+  const before = await kept();
+  expect(before.length).toBeGreaterThanOrEqual(bodies.length);
+  const again = await replay(
+    before.map((row) => JSON.stringify(row)),
+    '--json',
+  );
+  expect(JSON.parse(again.out)).toMatchObject({ wrong: 0, lines: before.length });
+  expect(await kept()).toEqual(before);
+});
+
+test("one school's are not taken for those of another that has a room of that name", async () => {
+  await rollcall(['tenant', 'add', 'academy'], env());
+  const lines = told(lesson).map((one) => JSON.stringify(one));
+  const theirs = await replay(lines, '--tenant', 'academy', '--json');
+  expect(JSON.parse(theirs.out)).toMatchObject({ accepted: 0, set_aside: lines.length });
+  expect(await stored(lesson)).toBe(0);
+  const ours = await replay(lines, '--tenant', 'school', '--json');
+  expect(JSON.parse(ours.out)).toMatchObject({ accepted: lines.length });
+  expect((await replay(lines, '--tenant', 'nowhere')).err).toContain('there is no school "nowhere"');
 });
 
 test('lines that are no deliveries are named by their numbers, and the others are stored', async () => {

@@ -8,7 +8,9 @@ import { calculateOne } from './calculate-one.ts';
 import { openTheDatabase } from './open-database.ts';
 import { printable } from './printable.ts';
 import { type Replayed, replayFile } from './replay-file.ts';
+import { schoolName } from './school.ts';
 import type { Shell } from './shell.ts';
+import { whichTenant } from './which-tenant.ts';
 
 export function addReplayWebhooks(program: Command, shell: Shell): void {
   program
@@ -20,11 +22,17 @@ export function addReplayWebhooks(program: Command, shell: Shell): void {
       '<file>',
       'its lines are bodies of webhooks, or {"body": "…"} or {"raw": "…"} with one as text, as GET /api/set-aside gives it',
     )
+    .option(
+      '--tenant <tenant>',
+      'the school whose they are, such as those of its own LiveKit; without it the room alone says so',
+      schoolName,
+    )
     .option('--json', 'print the result as JSON')
     .action((file: string, options: Options) => replay(shell, file, options));
 }
 
 interface Options {
+  tenant?: string;
   json?: boolean;
 }
 
@@ -34,9 +42,11 @@ async function replay(shell: Shell, file: string, options: Options): Promise<voi
   const report = showProgress(shell.stderr);
   let replayed: Replayed;
   try {
+    const tenant = options.tenant === undefined ? null : await whichTenant(db, { tenant: options.tenant });
     const step = `Replaying ${file}`;
     report({ kind: 'begin', step });
     replayed = await replayFile(db, file, {
+      tenant,
       onWrong: (line, reason) => report({ kind: 'notice', text: printable(`line ${line}: ${reason}`) }),
       onStored: ({ lines, bytes: read }) =>
         report({ kind: 'advance', step, detail: `${lines} lines, ${Math.floor((read / bytes) * 100)} %` }),

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { storeClass } from '../temporal/test-class.ts';
 import { type ClassRef, type Database, inTenant } from './client.ts';
 import { DEFAULT_ROOM_PATTERN } from './room-name.ts';
+import { setAside } from './schema.ts';
+import { listSetAside } from './set-aside.ts';
 import { changeTenant, ensureTenant } from './tenants.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
 
@@ -77,7 +79,8 @@ describe('whose a room is', () => {
     const { classId } = await classIn('north', name);
     expect(await ownerOf(name, 'north')).toMatchObject({ tenant_id: 'north', class_id: classId });
     expect(await ownerOf(name, 'south')).toMatchObject({ tenant_id: 'south', class_id: null });
-    expect(await ownerOf(name, 'nobody')).toBeUndefined();
+    // One that has no row yet too: what it signed is nobody else's.
+    expect(await ownerOf(name, 'nobody')).toMatchObject({ tenant_id: 'nobody', class_id: null });
   });
 
   test("a room that no class has is the tenant's whose key it is, before any pattern", async () => {
@@ -133,10 +136,17 @@ describe('whose a room is', () => {
 });
 
 describe('what was set aside for a room', () => {
-  const putAside = (tenantId: string | null, roomName: string, raw: string, why = 'no_class') =>
+  const putAside = (
+    tenantId: string | null,
+    roomName: string,
+    raw: string,
+    keyTenant: string | null = null,
+  ) =>
     inTenant(database.db, tenantId ?? '', (tx) =>
-      tx.execute(sql`insert into set_aside (tenant_id, source, source_event_id, why, room_name, raw, raw_hash)
-        values (${tenantId}, 'livekit', ${randomUUID()}, ${why}, ${roomName}, ${raw}, 'x')`),
+      tx.insert(setAside).values({
+        ...{ tenantId, keyTenant, source: 'livekit', sourceEventId: randomUUID() },
+        ...{ why: raw === 'no evidence' ? 'other' : 'no_class', roomName, raw, rawHash: 'x' },
+      }),
     );
   const askedAs = (tenantId: string, roomName: string) =>
     inTenant(database.db, tenantId, async (tx) => {
@@ -144,23 +154,42 @@ describe('what was set aside for a room', () => {
       return rows.map((row) => row.raw);
     });
 
-  test("is told to the tenant that has a class there: its own and nobody's, in the order in which it came", async () => {
+  test('is told to the tenant that has a class there, but for what the key of another signed, in the order in which it came', async () => {
     const name = room('north');
     await putAside(null, name, 'first');
-    await putAside('south', name, "another's");
-    await putAside('north', name, 'second');
-    await putAside('north', name, 'no evidence', 'other');
+    await putAside('south', name, 'signed by the key of another', 'south');
+    await putAside('south', name, 'when south was the only tenant');
+    await putAside('north', name, 'signed by its key', 'north');
+    await putAside('north', name, 'no evidence');
     await putAside(null, room('north'), 'of another room');
     expect(await askedAs('north', name)).toEqual([]);
     await classIn('north', name);
-    expect(await askedAs('north', name)).toEqual(['first', 'second']);
+    expect(await askedAs('north', name)).toEqual([
+      'first',
+      'when south was the only tenant',
+      'signed by its key',
+    ]);
+  });
+
+  test('is no longer shown to the only tenant of that time when the class of another has the room', async () => {
+    const name = room('north');
+    await putAside('south', name, 'a guess');
+    await putAside('south', name, 'signed by its key', 'south');
+    const shown = () =>
+      inTenant(database.db, 'south', async (tx) => {
+        const rows = await listSetAside(tx, 'south', { why: undefined, afterId: null, limit: 1_000 });
+        return rows.filter(({ roomName }) => roomName === name).map(({ raw }) => raw);
+      });
+    expect(await shown()).toEqual(['a guess', 'signed by its key']);
+    await classIn('north', name);
+    expect(await shown()).toEqual(['signed by its key']);
   });
 
   test('is told to no other tenant, and to nobody without a name', async () => {
     const name = room('north');
     await putAside(null, name, "nobody's");
-    await putAside('north', name, "north's");
-    await putAside('south', name, "south's");
+    await putAside('north', name, "north's", 'north');
+    await putAside('south', name, "south's", 'south');
     await classIn('north', name);
     expect(await askedAs('south', name)).toEqual([]);
     expect(await askedAs('', name)).toEqual([]);

@@ -288,6 +288,8 @@ export const setAside = pgTable(
     id: bigint('id', { mode: 'bigint' }).primaryKey().generatedAlwaysAsIdentity(),
     /** Null: nothing tells whose it is. No tenant sees it before one has a class in that room. */
     tenantId: text('tenant_id'),
+    /** Whose own the key is that signed it: nobody else's class gets it. Null: the key is of all. */
+    keyTenant: text('key_tenant'),
     classId: uuid('class_id'),
     source: text('source').notNull(),
     sourceEventId: text('source_event_id').notNull(),
@@ -297,6 +299,7 @@ export const setAside = pgTable(
     event: text('event'),
     roomName: text('room_name'),
     raw: text('raw').notNull(),
+    /** SHA-256 of `raw`, in hexadecimal. */
     rawHash: text('raw_hash').notNull(),
     receivedAt: instant('received_at').notNull().defaultNow(),
   },

@@ -2,7 +2,7 @@ import { hash, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { delivery, KEY, LIVEKIT, sha256, sign } from '../livekit/test-webhook.ts';
+import { asKept, delivery, KEY, LIVEKIT, sha256, sign } from '../livekit/test-webhook.ts';
 import { at, type Json, lesson, START_MS, startTestApp, type TestApp, token } from './test-app.ts';
 
 const OWN_KEY = {
@@ -116,7 +116,7 @@ describe('a delivery that LiveKit signed', () => {
     );
     await send(body);
     const [row] = await app.owner`select raw from events where class_id = ${one.id}`;
-    expect(row?.raw).toBe(body);
+    expect(row?.raw).toBe(asKept(body));
   });
 
   test('may be signed with any of the keys while they are exchanged', async () => {
@@ -553,7 +553,7 @@ describe('what LiveKit did not sign', () => {
     expect([answer.status, answer.body]).toEqual([200, { stored: 'set_aside' }]);
     const [kept] = await app.owner`select reason, raw_hash, length(raw) as characters
       from set_aside where reason like ${`it has ${body.length} bytes%`}`;
-    expect(kept?.raw_hash).toBe(hash('sha256', body, 'hex'));
+    expect(kept?.raw_hash).toBe(hash('sha256', body.slice(0, 65_536), 'hex'));
     expect(kept?.characters).toBeLessThan(100_000);
   });
 

@@ -123,7 +123,7 @@ export function createLiveKitWebhook({
   };
   const verified = (req: IncomingMessage, { kept, bytes, bodyHash }: Body): SignedDelivery => {
     const { tenantId: keyTenant } = signedBy(req, bodyHash);
-    return { delivery: readDelivery(kept, now(), { rawHash: bodyHash.toString('hex'), bytes }), keyTenant };
+    return { delivery: readDelivery(kept, now(), bytes), keyTenant };
   };
 
   return {

@@ -7,8 +7,12 @@ import { appendEvents, contentHash } from './append-events.ts';
 import { registerParticipants } from './livekit-identities.ts';
 import { newEvent } from './store-deliveries.ts';
 
-/** Adopts what was set aside for the room of the class; what is there already stays. Answers how many were new. */
+/**
+ * Adopts what was set aside for the room of the class; what is there already stays. Answers how many were new. Until `tx` has
+ * ended nothing is set aside for the room (drizzle/0013_claimed_by_key.sql): what comes meanwhile finds the class.
+ */
 export async function adoptRoom(tx: Tx, ref: ClassRef, roomName: string): Promise<number> {
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`room ${roomName}`}, 0))`);
   const aside = await tx.execute<{ raw: string; received_ms: number }>(
     sql`select raw, extract(epoch from received_at)::float8 * 1000 as received_ms from rollcall_set_aside_for(${roomName})`,
   );

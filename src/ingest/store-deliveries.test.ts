@@ -1,17 +1,19 @@
+import { sql } from 'drizzle-orm';
 import fc from 'fast-check';
 import postgres from 'postgres';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { calculateAttendance } from '../attendance/calculate.ts';
 import { tellChanges } from '../db/changes.ts';
 import { readClassFacts } from '../db/class-facts.ts';
-import { inTenant } from '../db/client.ts';
+import { inTenant, type Tx } from '../db/client.ts';
 import { readClass } from '../db/plans.ts';
 import { policyOf } from '../db/policy-in-force.ts';
 import { scheduleClass } from '../db/schedule-class.ts';
 import { ensureTenant } from '../db/tenants.ts';
 import { createTestDatabase, type TestDatabase } from '../db/test-database.ts';
 import { readDelivery } from '../livekit/read-webhook.ts';
-import { delivery } from '../livekit/test-webhook.ts';
+import { asKept, delivery } from '../livekit/test-webhook.ts';
+import { adoptRoom } from './adopt-room.ts';
 import { type Place, type SignedDelivery, type StoredDelivery, storeDeliveries } from './store-deliveries.ts';
 
 const START_MS = Date.parse('2026-09-07T09:00:00.000Z');
@@ -224,7 +226,7 @@ test.for([
   for (const [n, { id }] of sent.entries()) {
     const word = words[Math.floor(n / 2)];
     const connection = n % 2 === 0 ? null : `PA_${word}`;
-    expect(stored.get(id)).toEqual({ id, raw: raws[n], room: `RM_${word}`, connection });
+    expect(stored.get(id)).toEqual({ id, raw: asKept(raws[n] ?? ''), room: `RM_${word}`, connection });
   }
 });
 
@@ -251,6 +253,68 @@ test('rooms of several tenants are stored in one commit, each row with its own',
   expect(rows.map(({ tenant_id: tenant }) => tenant)).toEqual(['school', 'academy']);
   const [aside] = await owner`select tenant_id from set_aside where room_name = 'room-of-nobody'`;
   expect(aside).toEqual({ tenant_id: null });
+});
+
+test("what the key of a school signed before it has a row is that school's, and no class of another gets it", async () => {
+  const name = 'room-of-a-school-to-come';
+  const told = delivery('room_started', { room: name, roomSid: 'RM_c', atMs: START_MS });
+  expect(await store([signed(told, 'to-come')])).toMatchObject([{ as: 'set_aside', tenantId: 'to-come' }]);
+  const adopted = async (tenantId: string): Promise<number> => {
+    const theirs = await schedule(tenantId);
+    await owner`update sessions set room_name = ${name} where class_id = ${theirs.classId}`;
+    const many = await inTenant(database.db, tenantId, (tx) =>
+      adoptRoom(tx, { tenantId, classId: theirs.classId }, name),
+    );
+    await owner`update sessions set room_name = null where class_id = ${theirs.classId}`;
+    return many;
+  };
+  expect(await adopted('academy')).toBe(0);
+  expect(await adopted('to-come')).toBe(1);
+});
+
+describe('a room that is given to a class while it is told of', () => {
+  /** Of a room that no class has. */
+  const told = () => signed(delivery('room_started', { room, roomSid: 'RM_n', atMs: START_MS }));
+  const oneWaits = () =>
+    vi.waitUntil(
+      async () => {
+        const [found] = await owner`select count(*)::integer as n from pg_locks
+          where locktype = 'advisory' and not granted
+            and database = (select oid from pg_database where datname = current_database())`;
+        return found?.n === 1;
+      },
+      { timeout: 20_000 },
+    );
+  const adopt = (tx: Tx) => adoptRoom(tx, { tenantId: 'school', classId }, room);
+  const ours = () => sql`update sessions set room_name = ${room} where class_id = ${classId}`;
+  beforeEach(async () => {
+    await owner`update sessions set room_name = null where class_id = ${classId}`;
+  });
+
+  test('what comes after waits for the class', async () => {
+    const stored = await inTenant(database.db, 'school', async (tx) => {
+      await tx.execute(ours());
+      expect(await adopt(tx)).toBe(0);
+      const storing = store([told()]);
+      await oneWaits();
+      return { storing };
+    });
+    expect(await stored.storing).toMatchObject([{ as: 'accepted', ref: { classId } }]);
+  });
+
+  test('what came before is waited for', async () => {
+    const storing = await database.db.sql.reserve();
+    onTestFinished(() => storing.release());
+    await storing`begin`;
+    expect(storedAs(await storeDeliveries({ sql: storing }, [told()], new Map()))).toEqual(['set_aside']);
+    const adopted = inTenant(database.db, 'school', async (tx) => {
+      await tx.execute(ours());
+      return await adopt(tx);
+    });
+    await oneWaits();
+    await storing`commit`;
+    expect(await adopted).toBe(1);
+  });
 });
 
 test('who is met in a room that has no class yet, or by a key that does not open it, is met again in the class', async () => {

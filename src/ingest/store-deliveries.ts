@@ -125,8 +125,7 @@ function stored(
     default_pattern => ${DEFAULT_ROOM_PATTERN}, tenants => ${arrayLiteral(owners.map((owner) => owner?.tenantId ?? null))},
     class_ids => ${arrayLiteral(owners.map((owner) => owner?.classId ?? null))},
     key_tenants => ${all('keyTenant')}, room_names => ${all('roomName')},
-    event_ids => ${all('eventId')}, events => ${all('event')}, raws => ${all('raw')}, raw_hashes => ${all('rawHash')},
-    whys => ${all('why')}, reasons => ${all('reason')}, kinds => ${all('kind')}, ats => ${all('atMs')},
+    event_ids => ${all('eventId')}, events => ${all('event')}, raws => ${all('raw')}, whys => ${all('why')}, reasons => ${all('reason')}, kinds => ${all('kind')}, ats => ${all('atMs')},
     joined_ats => ${all('joinedAtMs')}, connections => ${all('connection')}, rooms => ${all('room')},
     identities => ${all('identity')}, hashes => ${all('hash')}, itqan_identities => ${all('itqanIdentity')},
     itqan_hashes => ${all('itqanHash')})`;
@@ -167,14 +166,13 @@ function arrayLiteral(values: readonly (string | number | null)[]): string {
   return `{${escaped.join()}}`;
 }
 
-/** What `rollcall_store_deliveries` takes (drizzle/0012_known_rooms.sql), where there is anything to say. */
+/** What `rollcall_store_deliveries` takes (drizzle/0013_claimed_by_key.sql), where there is anything to say. */
 interface Row {
   keyTenant: string | null;
   roomName: string | null;
   eventId: string;
   event: string | null;
   raw: string;
-  rawHash: string;
   /** Why it is no evidence. */
   why?: 'other' | 'unusable';
   reason?: string | undefined;
@@ -191,8 +189,8 @@ interface Row {
 }
 
 function row({ delivery, keyTenant }: SignedDelivery): Row {
-  const { eventId, event, roomName, raw, rawHash } = delivery;
-  const common = { keyTenant, roomName, eventId, event, raw, rawHash };
+  const { eventId, event, roomName, raw } = delivery;
+  const common = { keyTenant, roomName, eventId, event, raw };
   if (delivery.kind === 'other') return { ...common, why: 'other' };
   if (delivery.kind === 'unusable') return { ...common, why: 'unusable', reason: delivery.reason };
   const told = newEvent('', delivery, 'rollcall');

@@ -58,6 +58,33 @@ test('the password of the room is not kept, and everything else is', () => {
   expect(JSON.parse(raw)).toEqual({ ...REAL, room: { ...REAL.room, turnPassword: '' } });
 });
 
+test.for([
+  ['with the password of the room', JSON.stringify(REAL)],
+  ['without an id', JSON.stringify({ ...REAL, id: undefined })],
+  ['that is no JSON', '{"event": '],
+  ['that is no text', Buffer.from('{"event":"\0","turnPassword":"secret"}')],
+  ['that is too large', JSON.stringify({ ...REAL, more: 'x'.repeat(70_000) })],
+  ['that is too large, cut within a letter', JSON.stringify({ more: `y${'ش'.repeat(70_000)}` })],
+  [
+    'that is too large, cut within the password',
+    JSON.stringify({ more: 'x'.repeat(65_500), room: { turnPassword: 'secret' } }),
+  ],
+] as const)('what was kept of one %s is the same delivery when it is read again', ([, body]) => {
+  const once = readDelivery(Buffer.from(body), NOW_MS);
+  const kept = once.raw.startsWith('base64:') ? Buffer.from(once.raw.slice(7), 'base64') : once.raw;
+  const { eventId, raw } = readDelivery(Buffer.from(kept), NOW_MS);
+  expect([eventId, raw]).toEqual([once.eventId, once.raw]);
+  expect(String(kept)).not.toContain('secret');
+});
+
+test('an impossible joinedAtMs does not stand in the way of joinedAt', () => {
+  const participant = { joinedAt: String(NOW_MS / 1_000 - 60), joinedAtMs: '99999999999999' };
+  const told = { room: 'r', sid: 'PA', atMs: NOW_MS - 5_000, participant };
+  expect(read(delivery('participant_left', told))).toMatchObject({
+    evidence: { atMs: NOW_MS - 5_000, joinedAtMs: NOW_MS - 60_000 },
+  });
+});
+
 describe('when somebody joined', () => {
   test.for([
     ['joinedAtMs', { joinedAt: 5n, joinedAtMs: 5_250n }, 5_250],

@@ -9,15 +9,16 @@ import { identityOf, participantKind } from './participant-kind.ts';
 
 /** What every delivery has, whatever it says. */
 export interface Received {
-  /** LiveKit's id of the event, the same in every repetition; of a delivery without one, its hash. */
+  /** LiveKit's id of the event, the same in every repetition; of a delivery without one, the hash of `raw`. */
   eventId: string;
   /** LiveKit's name of it, where it has one. */
   event: string | null;
   roomName: string | null;
-  /** As it came, as text, but for the room's TURN password, which is nobody's business. */
+  /**
+   * As it came, as text, but for the room's TURN password, which is nobody's business; of one that is too large, its beginning.
+   * Read again, it is the same delivery.
+   */
   raw: string;
-  /** Of the whole. */
-  rawHash: string;
 }
 
 /** Evidence of presence, not yet of a class. */
@@ -57,34 +58,21 @@ const KINDS = new Map<string | null, EventKind>([
 /**
  * @param body of one that is too large, more than the most that is read will do
  * @param receivedMs UTC milliseconds, by our clock
- * @param whole SHA-256 of the whole body in hexadecimal and its length, where they are known already
+ * @param bytes how many the whole body has
  */
-export function readDelivery(
-  body: Buffer,
-  receivedMs: number,
-  { rawHash, bytes }: { rawHash: string; bytes: number } = {
-    rawHash: hash('sha256', body, 'hex'),
-    bytes: body.length,
-  },
-): Delivery {
+export function readDelivery(body: Buffer, receivedMs: number, bytes = body.length): Delivery {
+  const raw = textOf(body);
+  const parsed =
+    bytes > MOST_BYTES ? `it has ${bytes} bytes; at most ${MOST_BYTES} are read` : parseWebhook(raw);
+  const webhook: Webhook = typeof parsed === 'string' ? {} : parsed;
   const received: Received = {
-    eventId: `sha256:${rawHash}`,
-    event: null,
-    roomName: null,
-    raw: textOf(body),
-    rawHash,
+    eventId: nameIn(webhook.id) ?? `sha256:${hash('sha256', raw, 'hex')}`,
+    event: nameIn(webhook.event),
+    roomName: nameIn(webhook.room?.name),
+    raw,
   };
   const unusable = (reason: string): Delivery => ({ ...received, kind: 'unusable', reason });
-  if (bytes > MOST_BYTES) return unusable(`it has ${bytes} bytes; at most ${MOST_BYTES} are read`);
-  let webhook: Webhook;
-  try {
-    webhook = webhookEvent.parse(JSON.parse(received.raw));
-  } catch (error) {
-    return unusable(`it is not a webhook event: ${reasonOf(error)}`);
-  }
-  if (isName(webhook.id)) received.eventId = webhook.id;
-  if (isName(webhook.event)) received.event = webhook.event;
-  if (isName(webhook.room?.name)) received.roomName = webhook.room.name;
+  if (typeof parsed === 'string') return unusable(parsed);
   const kind = KINDS.get(received.event);
   if (kind === undefined) return { ...received, kind: 'other' };
   const { roomName } = received;
@@ -127,6 +115,15 @@ const webhookEvent = z.object({
 type Webhook = z.infer<typeof webhookEvent>;
 type Participant = NonNullable<Webhook['participant']>;
 
+/** What it says, or why it cannot be read. */
+function parseWebhook(raw: string): Webhook | string {
+  try {
+    return webhookEvent.parse(JSON.parse(raw));
+  } catch (error) {
+    return `it is not a webhook event: ${reasonOf(error)}`;
+  }
+}
+
 const integer = (given: string | number | null | undefined): bigint => BigInt(given ?? 0);
 
 /** What has a name that is not known yet has no number that LiveKit has. */
@@ -156,11 +153,11 @@ function read(kind: EventKind, webhook: Webhook, receivedMs: number): RoomEviden
     kind: kindNumber(given.kind),
     permission: given.permission,
   };
-  const joinedMs = joinedAt({ joinedAt: integer(given.joinedAt), joinedAtMs: integer(given.joinedAtMs) });
-  const known = joinedMs !== null && isPossible(joinedMs) ? joinedMs : null;
+  const joined = { joinedAt: integer(given.joinedAt), joinedAtMs: integer(given.joinedAtMs) };
+  const known = joinedAt(joined, isPossible);
   const atMs = kind === 'joined' ? (known ?? createdMs) : createdMs;
   if (!isPossible(atMs))
-    return `createdAt ${webhook.createdAt} and joinedAt ${joinedMs} are not possible times`;
+    return `createdAt ${webhook.createdAt} and joinedAt ${joinedAt(joined)} are not possible times`;
   return {
     kind,
     atMs,
@@ -182,13 +179,15 @@ function openedAt(room: Webhook['room'], createdMs: number): number {
   return madeMs > createdMs - 60_000 && madeMs <= createdMs + 60_000 ? madeMs : createdMs;
 }
 
-/** `joinedAtMs`, else `joinedAt`, which is in seconds; null where neither is given. */
-export function joinedAt({
-  joinedAt: seconds,
-  joinedAtMs,
-}: Pick<ParticipantInfo, 'joinedAt' | 'joinedAtMs'>): number | null {
-  if (joinedAtMs > 0n) return Number(joinedAtMs);
-  return seconds > 0n ? msOf(seconds) : null;
+/** `joinedAtMs`, else `joinedAt`, which is in seconds; null where neither is given and possible. */
+export function joinedAt(
+  { joinedAt: seconds, joinedAtMs }: Pick<ParticipantInfo, 'joinedAt' | 'joinedAtMs'>,
+  isPossible: (ms: number) => boolean = () => true,
+): number | null {
+  const exactMs = Number(joinedAtMs);
+  if (exactMs > 0 && isPossible(exactMs)) return exactMs;
+  const roughMs = msOf(seconds);
+  return roughMs > 0 && isPossible(roughMs) ? roughMs : null;
 }
 
 /** In LiveKit's words; nothing where it does not know, or we do not know its word. */
@@ -205,7 +204,8 @@ function msOf(time: bigint): number {
   return Number(time >= SECONDS_END ? time : time * 1_000n);
 }
 
-const TURN_PASSWORD = /("turnPassword"\s*:\s*)"[^"]*"/;
+/** Its end may have been cut off. */
+const TURN_PASSWORD = /("turnPassword"\s*:\s*)"[^"]*("|$)/;
 
 /** Short, and nothing in it that PostgreSQL cannot store. */
 function isName(text: string | null | undefined): text is string {
@@ -218,11 +218,14 @@ function isName(text: string | null | undefined): text is string {
   );
 }
 
+const nameIn = (text: string | null | undefined): string | null => (isName(text) ? text : null);
+
+const withoutPassword = (text: string): string => text.replace(TURN_PASSWORD, '$1""');
+
 function textOf(body: Buffer): string {
   const kept = body.subarray(0, MOST_BYTES);
-  const isText = isUtf8(body) && !body.includes(0);
-  if (!isText || kept.length < body.length) return `base64:${kept.toString('base64')}`;
-  return body.toString('utf8').replace(TURN_PASSWORD, '$1""');
+  if (isUtf8(kept) && !kept.includes(0)) return withoutPassword(kept.toString('utf8'));
+  return `base64:${Buffer.from(withoutPassword(kept.toString('latin1')), 'latin1').toString('base64')}`;
 }
 
 function reasonOf(error: unknown): string {

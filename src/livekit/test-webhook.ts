@@ -26,6 +26,10 @@ export async function sign(
 
 export const sha256 = (body: string | Buffer): string => createHash('sha256').update(body).digest('base64');
 
+const PASSWORD = 'of-a-room-of-the-tests';
+/** As it is kept: without the password of the room. */
+export const asKept = (body: string): string => body.replace(PASSWORD, '');
+
 interface Told {
   id?: string;
   room: string;
@@ -48,7 +52,13 @@ export function delivery(event: string, told: Told): Record<string, unknown> {
     event,
     id: told.id ?? `EV_${event}_${room}_${sid ?? ''}_${atMs}`,
     createdAt: String(Math.floor(atMs / 1_000)),
-    room: { sid: roomSid, name: room, emptyTimeout: 60, creationTime: String(Math.floor(atMs / 1_000)) },
+    room: {
+      sid: roomSid,
+      name: room,
+      emptyTimeout: 60,
+      creationTime: String(Math.floor(atMs / 1_000)),
+      turnPassword: PASSWORD,
+    },
     ...(ofRoom
       ? {}
       : {
