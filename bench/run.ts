@@ -1,5 +1,6 @@
 /** `npm run bench -- NAME`: what we promise, measured. Exit status 0: met, 1: missed or failed, 2: used wrongly. */
 import { Command, CommanderError } from 'commander';
+import { addFlood } from './flood.ts';
 import { addIdle } from './idle.ts';
 import { addLive } from './live.ts';
 import { addPresence } from './presence.ts';
@@ -11,7 +12,7 @@ const program = new Command('bench')
   .exitOverride()
   .showHelpAfterError()
   .configureHelp({ sortSubcommands: true });
-for (const add of [addIdle, addLive, addPresence, addStarts, addWebhooks]) add(program);
+for (const add of [addFlood, addIdle, addLive, addPresence, addStarts, addWebhooks]) add(program);
 
 try {
   await program.parseAsync();

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { showProgress } from '../src/local/progress.ts';
-import { type LocalRollcall, startLocalRollcall } from '../src/local/rollcall.ts';
+import { type LocalRollcall, type LocalRollcallOptions, startLocalRollcall } from '../src/local/rollcall.ts';
 import { stopSignals } from '../src/local/stop-signals.ts';
 
 /** Whatever the environment names, a bench measures components of its own, with the timings that hold out of the box. */
@@ -18,6 +18,7 @@ const OWN = {
   LIVEKIT_KEYS: '',
   ROLLCALL_OPEN_LEAD_SECONDS: '',
   ROLLCALL_POLL_SECONDS: '',
+  ROLLCALL_VERIFY_SECONDS: '',
   ROLLCALL_GRACE_SECONDS: '',
   PORT: '',
   LOG_LEVEL: 'warn',
@@ -25,12 +26,14 @@ const OWN = {
 
 /**
  * Runs `work` beside a whole Rollcall on loopback that lives in a directory of its own, and removes both afterwards.
- * `work` is called off when it takes longer than `withinMs`, set-up not counted; `env` comes before all else.
+ * `work` is called off when it takes longer than `withinMs`, set-up not counted; `env` comes before all else;
+ * LiveKit is off when nothing is said of it.
  */
 export async function withRollcall<T>(
   withinMs: number,
   work: (rollcall: LocalRollcall, signal: AbortSignal) => Promise<T>,
   env: Record<string, string> = {},
+  { livekit = false }: Pick<LocalRollcallOptions, 'livekit'> = {},
 ): Promise<T> {
   const asked = stopSignals();
   const dataDir = await mkdtemp(join(tmpdir(), 'rollcall-bench-'));
@@ -41,6 +44,7 @@ export async function withRollcall<T>(
       report: showProgress(),
       write: (line) => process.stderr.write(`${line}\n`),
       env: { ...OWN, ...env },
+      livekit,
       signal: asked,
     });
     return await work(rollcall, AbortSignal.any([asked, AbortSignal.timeout(withinMs)]));

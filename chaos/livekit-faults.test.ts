@@ -76,6 +76,17 @@ async function expectTruth(
     const { flags = [], status = '' } = record ?? {};
     const marked = flags.some((flag) => ['inferred', 'estimated', 'open'].includes(flag));
     expect(marked, `${email} is marked because an end was not told; ${JSON.stringify(record)}`).toBe(untold);
+    // What no webhook told of, the listings healed; and nothing that was told is said to be healed.
+    const missed = of.stays.some(
+      ({ connection }) => !events.some((event) => event.connection === connection),
+    );
+    if (missed) expect(flags, email).toContain('reconciled');
+    const whole = of.stays.every(
+      ({ connection }) =>
+        events.some((event) => event.connection === connection && event.kind === 'joined') &&
+        told.has(connection),
+    );
+    if (whole) expect(flags, email).not.toContain('reconciled');
     const guessed = flags.some((flag) => ['estimated', 'open'].includes(flag));
     if (guessed) expect(['unknown', 'present'], `${email} is known for what is estimated`).toContain(status);
   }

@@ -8,7 +8,6 @@ import { join as path } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { percentile } from '../bench/percentiles.ts';
 import { delivery, sign } from '../src/livekit/test-webhook.ts';
 import { type RunningLiveKit, startLivekit } from '../src/local/livekit.ts';
 import { pollsOf, runsOf } from './history.ts';
@@ -80,7 +79,6 @@ test('of three thousand joins none is lost, and none is answered with anything b
     };
     await until('all classes open', allOpen, 120_000);
     // One request in flight for each room, as LiveKit does it.
-    const latencies: number[] = [];
     const answers: Record<string, number> = {};
     const startMs = Date.now();
     const everyMs = 60_000 / PEOPLE;
@@ -88,13 +86,11 @@ test('of three thousand joins none is lost, and none is answered with anything b
       const told = { room, sid: `PA_${of}_${n}`, identity: `guest-${n}`, atMs: Date.now() };
       const body = JSON.stringify(delivery('participant_joined', told));
       const authorization = await sign(body, { key: KEY });
-      const sentMs = performance.now();
       const answer = await fetch(`${rollcall.apiUrl}/webhooks/livekit`, {
         method: 'POST',
         headers: { authorization },
         body,
       });
-      latencies.push(performance.now() - sentMs);
       const said = `${answer.status} ${await answer.text()}`;
       answers[said] = (answers[said] ?? 0) + 1;
     };
@@ -106,10 +102,6 @@ test('of three thousand joins none is lost, and none is answered with anything b
     };
     await Promise.all(rooms.map(send));
     expect(answers).toEqual({ '200 {"stored":"accepted"}': ROOMS * PEOPLE });
-    // A figure and no rule here: other tests share the machine.
-    console.log(
-      `3,000 joins: p50 ${percentile(latencies, 0.5).toFixed(1)} ms, p99 ${percentile(latencies, 0.99).toFixed(1)} ms`,
-    );
     const joined = await sql`select class_id, count(distinct connection)::int as n from events
       where kind = 'joined' group by class_id`;
     expect(joined.map(({ n }) => n)).toEqual(Array(ROOMS).fill(PEOPLE));

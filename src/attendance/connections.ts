@@ -25,6 +25,8 @@ export interface Connection {
   removed: boolean;
   /** No event tells of its beginning: it was found by listing the room. */
   onlyListed: boolean;
+  /** No event tells of its end: it was found to be gone by listing the room. */
+  foundGone: boolean;
   /** Spans of heartbeats, first to last. */
   heartbeats: Interval[];
   events: EventRef[];
@@ -82,6 +84,7 @@ function conclude(trace: Trace, around: Surroundings): Connection | null {
     who: trace.who,
     beginMs,
     connected: false,
+    foundGone: false,
     onlyListed: beginMs !== null && !trace.signs.some(tellsOfBeginning),
     heartbeats: lives
       .filter((sign) => sign.heartbeat)
@@ -106,7 +109,7 @@ function conclude(trace: Trace, around: Surroundings): Connection | null {
   return { ...base, events, ...endWithoutLeft(trace.source, lastMs, bound, withinMs, around) };
 }
 
-type End = Pick<Connection, 'endMs' | 'mark' | 'possible' | 'connected' | 'removed'>;
+type End = Pick<Connection, 'endMs' | 'mark' | 'possible' | 'connected' | 'removed' | 'foundGone'>;
 
 /** The table of ends (product §5), first row that fits. */
 function endWithoutLeft(
@@ -116,7 +119,8 @@ function endWithoutLeft(
   withinMs: number,
   { window, nowMs }: Surroundings,
 ): End {
-  const end = { endMs: lastMs, possible: null, connected: false, removed: false };
+  const foundGone = bound?.by === 'sweep' && lastMs < window.endMs;
+  const end = { endMs: lastMs, possible: null, connected: false, removed: false, foundGone };
   const alive = nowMs !== null && bound === null && !(source === WHITEBOARD && nowMs - lastMs > SILENCE_MS);
   if (alive) {
     const endMs = Math.max(lastMs, nowMs);

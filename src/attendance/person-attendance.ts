@@ -89,8 +89,9 @@ function flagsOf({ presence }: RosterPerson, roll: Roll, { telling, doubts: foun
   for (const mark of ['inferred', 'estimated', 'open'] as const) {
     if (telling.some((connection) => connection.mark === mark)) flags.push(mark);
   }
-  // For Meet being listed is how one is known; elsewhere it means that the room had to be checked to find somebody.
-  if (telling.some((connection) => connection.onlyListed && connection.source !== 'meet')) {
+  // For Meet being listed is how one is known; elsewhere it means that the room had to be checked to find somebody there, or gone.
+  const healed = telling.filter(({ onlyListed, foundGone }) => onlyListed || foundGone);
+  if (healed.some(({ source }) => source !== 'meet')) {
     flags.push('reconciled');
   }
   if (presence.presenceMs > 0 && presence.bridgedMs > presence.connectedMs) flags.push('mostly_bridged');

@@ -187,12 +187,12 @@ describe('confidence elsewhere', () => {
 
   test('is medium when an end was inferred', () => {
     const got = confidence([...stay(AMAL, 0, HOUR), event('joined', AMAL, 0)], [sweep(MIN)]);
-    expect(got).toMatchObject({ confidence: 'medium', flags: ['inferred'], needsReview: false });
+    expect(got).toMatchObject({ confidence: 'medium', flags: ['inferred', 'reconciled'], needsReview: false });
   });
 
   test('is low when an end is estimated', () => {
     const got = confidence([...stay(AMAL, 0, HOUR), event('joined', AMAL, 0)], [sweep(5 * MIN)]);
-    expect(got).toMatchObject({ confidence: 'low', flags: ['estimated'], needsReview: true });
+    expect(got).toMatchObject({ confidence: 'low', flags: ['estimated', 'reconciled'], needsReview: true });
   });
 
   test('is low when an end is open', () => {
@@ -225,7 +225,7 @@ describe('confidence elsewhere', () => {
     expect(confidence([...whole, early], [sweep(-35 * MIN)]).flags).toEqual([]);
     expect(confidence([...whole, early], [sweep(-MIN)]).flags).toEqual([]);
     expect(confidence([...whole, early], [sweep(0)]).flags).toEqual([]);
-    expect(confidence([...whole, early], [sweep(1)]).flags).toEqual(['estimated']);
+    expect(confidence([...whole, early], [sweep(1)]).flags).toEqual(['estimated', 'reconciled']);
   });
 
   test('does not look at a left of unknown beginning before the class', () => {
@@ -245,4 +245,17 @@ test('a connection that only a listing of the room knows is reconciled; for Meet
   expect(record({ events: stay(AMAL, 0, HOUR), sweeps: [listed] }).flags).toContain('reconciled');
   expect(record({ events: [event('joined', AMAL, 0)], sweeps: [listed] }).flags).not.toContain('reconciled');
   expect(record({ sweeps: [sweep(MIN, [AMAL], { source: 'meet' })] }).flags).not.toContain('reconciled');
+});
+
+test('a connection whose end only a listing of the room shows is reconciled', () => {
+  const joined = event('joined', AMAL, 0);
+  const gone = [sweep(2 * MIN)];
+  expect(record({ events: [joined], sweeps: gone }).flags).toEqual(
+    expect.arrayContaining(['inferred', 'reconciled']),
+  );
+  expect(record({ events: stay(AMAL, 0, MIN), sweeps: gone }).flags).not.toContain('reconciled');
+  const late = sweep(HOUR + MIN);
+  expect(record({ events: [joined], sweeps: [late] }).flags).toEqual(
+    expect.arrayContaining(['estimated', 'reconciled']),
+  );
 });
