@@ -1,13 +1,15 @@
 /**
  * Sends HTTP requests over kept-alive connections, cheaply, so that the cores are the server's: a request is written as
  * it is, of an answer the status and the length are read. Closed loop: each connection sends when it was answered. Open
- * loop: requests are due at a rate whatever the server does, and their latency counts from when they were due. A
- * connection whose request was refused with Retry-After sends the next one when that is over, as LiveKit does (DefaultBackoff
- * of hashicorp/go-retryablehttp); what is due meanwhile waits in the sender, as it does there.
+ * loop: deliveries of many rooms are due at a rate whatever the server does, and their latency counts from when they were due.
+ * As LiveKit does it (resource_queue.go, and DefaultBackoff of hashicorp/go-retryablehttp): a room has one in flight, sends what was
+ * refused again when Retry-After is over, and gives it up after five tries; what is due meanwhile waits in the room, which holds
+ * no connection.
  */
 import { connect, type Socket } from 'node:net';
 import { setImmediate as endOfTurn, setTimeout as sleep } from 'node:timers/promises';
 
+/** Of each try. */
 export interface Answered {
   status: number;
   dueMs: number;
@@ -19,83 +21,221 @@ export interface Answered {
 
 export interface LoadOptions {
   port: number;
+  /** At once; more cannot be in flight. */
   connections: number;
   forMs: number;
   /** A whole request of HTTP/1.1. */
   request: () => Buffer;
-  /** Requests a second; closed loop when left out. */
+  /** Deliveries a second; closed loop when left out. */
   rate?: number;
+  /** Of the open loop, in turns; as many as connections when left out. */
+  rooms?: number;
   signal: AbortSignal;
 }
 
 export interface Load {
+  startMs: number;
+  forMs: number;
   answers: Answered[];
   /** Were sent, but not answered within the grace. */
   unanswered: number;
-  /** Were due, but still waited in the sender at the end. */
-  unsent: number;
-  forMs: number;
+  /** Of the open loop: were due, but waited at the end, in their room or for their next try. */
+  heldBack: number;
+  /** Were refused at every try. */
+  givenUp: number;
 }
 
 const GRACE_MS = 15_000;
 const MOST_IN_A_ROW = 16;
+/** RetryMax of go-retryablehttp, and the first. */
+const MOST_TRIES = 5;
 /** So much longer one may be than another. */
 const SPARE_BYTES = 64;
 
+interface Delivery {
+  room: number;
+  request: Buffer;
+  dueMs: number;
+  tries: number;
+}
+
+/** What is to be sent. */
+interface Source {
+  start(): void;
+  /** Takes in some of what is due by now; true: there is more. */
+  gather(most: number): boolean;
+  /** Null: nothing is to be sent now. */
+  next(): Delivery | null;
+  answered(delivery: Delivery, answer: Answered): void;
+  /** Nothing more is sent. */
+  close(): void;
+  heldBack(): number;
+  givenUp(): number;
+}
+
 export async function load(options: LoadOptions): Promise<Load> {
-  const { rate, forMs, request, signal } = options;
-  const answered = createLog();
+  const { forMs, signal, rate } = options;
+  const log = createLog();
   const idle: Connection[] = [];
-  let open = true;
-  let startMs = 0;
-  /** Of the requests that come at the rate, counted from the start. */
-  let sent = 0;
-  // The first is due at once, and so none after the end.
-  const due = (): number =>
-    rate === undefined ? 0 : Math.ceil((Math.min(performance.now() - startMs, forMs) / 1_000) * rate);
-  const sendNext = (connection: Connection): void =>
-    connection.send(request(), startMs + (sent++ / (rate ?? 1)) * 1_000);
-  const sendDue = (most: number): void => {
-    for (let n = 0; n < most && sent < due(); n++) {
-      const free = idle.pop();
-      if (free === undefined) break;
-      sendNext(free);
-    }
+  const sendNext = (): boolean => {
+    const free = idle.pop();
+    if (free === undefined) return false;
+    const delivery = source.next();
+    if (delivery === null) idle.push(free);
+    else free.send(delivery);
+    return delivery !== null;
   };
-  const release = (connection: Connection): void => {
-    if (open && sent < due()) sendNext(connection);
-    else if (rate === undefined && open) connection.send(request(), performance.now());
-    else idle.push(connection);
+  const sendAll = (): void => {
+    while (sendNext());
   };
+  const source = rate === undefined ? closedLoop(options) : openLoop(options, rate, sendAll);
   const connections = await Promise.all(
     Array.from({ length: options.connections }, () =>
-      createConnection(options.port, (answer, connection) => {
-        answered.add(answer);
-        if (answer.retryAfter === null) release(connection);
-        else if (!open) idle.push(connection);
-        else setTimeout(() => release(connection), answer.retryAfter * 1_000);
+      createConnection(options.port, (connection, delivery, answer) => {
+        log.add(answer);
+        source.answered(delivery, answer);
+        idle.push(connection);
+        sendNext();
       }),
     ),
   );
-  startMs = performance.now();
-  for (const connection of connections) release(connection);
+  idle.push(...connections);
+  const startMs = performance.now();
+  source.start();
   while (performance.now() - startMs < forMs && !signal.aborted) {
-    sendDue(MOST_IN_A_ROW);
+    const more = source.gather(MOST_IN_A_ROW);
+    sendAll();
     // Answers are read between: whoever sends a crowd shall not hold them for late.
-    if (sent < due() && idle.length > 0) await endOfTurn();
+    if (more && idle.length > 0) await endOfTurn();
     // Not a turn of the loop each time: spinning would take a core from those who are measured. Where all are busy, whoever is
     // answered sends the next one.
     else await sleep(idle.length === 0 ? 20 : 1);
   }
   // What became due while this process had to wait for a core.
-  sendDue(Number.POSITIVE_INFINITY);
-  open = false;
+  source.gather(Number.POSITIVE_INFINITY);
+  sendAll();
+  source.close();
   const untilMs = performance.now() + GRACE_MS;
   while (idle.length < connections.length && performance.now() < untilMs && !signal.aborted) await sleep(5);
   const unanswered = connections.length - idle.length;
   for (const connection of connections) connection.close();
   signal.throwIfAborted();
-  return { answers: answered.all(), unanswered, unsent: Math.max(0, due() - sent), forMs };
+  return {
+    ...{ startMs, forMs, answers: log.all(), unanswered },
+    ...{ heldBack: source.heldBack() - unanswered, givenUp: source.givenUp() },
+  };
+}
+
+/** Something is always to be sent. */
+function closedLoop({ request }: LoadOptions): Source {
+  let open = false;
+  let sent = 0;
+  let answers = 0;
+  return {
+    start() {
+      open = true;
+    },
+    gather: () => false,
+    next() {
+      if (!open) return null;
+      sent++;
+      return { room: 0, request: request(), dueMs: performance.now(), tries: 1 };
+    },
+    answered() {
+      answers++;
+    },
+    close() {
+      open = false;
+    },
+    heldBack: () => sent - answers,
+    givenUp: () => 0,
+  };
+}
+
+/** @param wake something is to be sent again */
+function openLoop(
+  { request, forMs, connections, rooms = connections }: LoadOptions,
+  rate: number,
+  wake: () => void,
+): Source {
+  let open = false;
+  let startMs = 0;
+  let gathered = 0;
+  let settled = 0;
+  let givenUp = 0;
+  /** Of each room: how many are due, how many of those were begun, and whether one is being sent or waits to be. */
+  const due = new Uint32Array(rooms);
+  const begun = new Uint32Array(rooms);
+  const busy = new Uint8Array(rooms);
+  const ready = createQueue<Delivery>();
+
+  // The first is due at once, and so none after the end.
+  const dueByNow = (): number => Math.ceil((Math.min(performance.now() - startMs, forMs) / 1_000) * rate);
+  const begin = (room: number): void => {
+    const nth = (begun[room] ?? 0) * rooms + room;
+    begun[room] = (begun[room] ?? 0) + 1;
+    busy[room] = 1;
+    ready.push({ room, request: request(), dueMs: startMs + (nth / rate) * 1_000, tries: 0 });
+  };
+  return {
+    start() {
+      open = true;
+      startMs = performance.now();
+    },
+    gather(most) {
+      const all = dueByNow();
+      for (let n = 0; n < most && gathered < all; n++) {
+        const room = gathered++ % rooms;
+        due[room] = (due[room] ?? 0) + 1;
+        if (busy[room] === 0) begin(room);
+      }
+      return gathered < all;
+    },
+    next() {
+      const delivery = open ? ready.shift() : null;
+      if (delivery !== null) delivery.tries++;
+      return delivery;
+    },
+    answered(delivery, { retryAfter }) {
+      const { room, tries } = delivery;
+      if (retryAfter !== null && tries < MOST_TRIES) {
+        const again = (): void => {
+          ready.push(delivery);
+          wake();
+        };
+        setTimeout(again, retryAfter * 1_000).unref();
+        return;
+      }
+      settled++;
+      if (retryAfter !== null) givenUp++;
+      if ((due[room] ?? 0) > (begun[room] ?? 0)) begin(room);
+      else busy[room] = 0;
+    },
+    close() {
+      open = false;
+    },
+    heldBack: () => gathered - settled,
+    givenUp: () => givenUp,
+  };
+}
+
+/** First in, first out; shift() of a long array moves all that is behind. */
+function createQueue<T>() {
+  let items: T[] = [];
+  let head = 0;
+  return {
+    push: (item: T): void => void items.push(item),
+    shift(): T | null {
+      const item = items[head];
+      if (item === undefined) return null;
+      head++;
+      if (head === 4_096) {
+        items = items.slice(head);
+        head = 0;
+      }
+      return item;
+    },
+  };
 }
 
 /**
@@ -135,18 +275,18 @@ function createLog() {
 }
 
 interface Connection {
-  send(request: Buffer, dueMs: number): void;
+  send(delivery: Delivery): void;
   close(): void;
 }
 
 /** A server that closes the connection after its answer gets another one. */
 async function createConnection(
   port: number,
-  onAnswer: (answer: Answered, connection: Connection) => void,
+  onAnswer: (connection: Connection, delivery: Delivery, answer: Answered) => void,
 ): Promise<Connection> {
   let socket: Socket;
   let received = '';
-  let asked: { dueMs: number; sentMs: number } | null = null;
+  let asked: { delivery: Delivery; sentMs: number } | null = null;
   let closing = false;
 
   const onData = (data: Buffer): void => {
@@ -162,10 +302,11 @@ async function createConnection(
     closing = /\r\nconnection: close/i.test(received.slice(0, head));
     received = '';
     if (asked === null) return;
-    const answer = { status, retryAfter, ...asked, doneMs: performance.now() };
+    const { delivery, sentMs } = asked;
+    const answer = { status, retryAfter, dueMs: delivery.dueMs, sentMs, doneMs: performance.now() };
     asked = null;
-    if (!closing) onAnswer(answer, connection);
-    else void reconnect().then(() => onAnswer(answer, connection));
+    if (!closing) onAnswer(connection, delivery, answer);
+    else void reconnect().then(() => onAnswer(connection, delivery, answer));
   };
   const reconnect = async (): Promise<void> => {
     socket = connect(port, '127.0.0.1').setNoDelay(true);
@@ -175,8 +316,9 @@ async function createConnection(
     await new Promise<void>((resolve) => socket.once('connect', resolve));
   };
   const connection: Connection = {
-    send(request, dueMs) {
-      asked = { dueMs, sentMs: performance.now() };
+    send(delivery) {
+      const { request } = delivery;
+      asked = { delivery, sentMs: performance.now() };
       // A server closes one on which nothing was ever asked (headersTimeout); a client's pool knows, and opens another.
       if (socket.readyState === 'open') socket.write(request);
       else void reconnect().then(() => socket.write(request));

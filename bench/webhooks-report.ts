@@ -16,8 +16,12 @@ export interface Overload {
   refused_p99_ms: number;
   other_answers: number;
   unanswered: number;
+  /** Of what came for the first time and what came again. */
+  arrived_per_second: number;
   /** Due, but held back by a sender that was told to wait. */
-  unsent: number;
+  held_back: number;
+  /** Refused five times, as often as LiveKit tries. */
+  given_up: number;
   memory_before_mib: number;
   memory_most_mib: number;
   drained_ms: number;
@@ -58,12 +62,14 @@ export function webhooksText(report: Report): string {
     head: [
       'times',
       'possible/s',
-      'offered',
-      'held back',
+      'offered/s',
+      'arrived/s',
       'good/s',
       'share',
       '503',
       '503 p99 ms',
+      'held back',
+      'given up',
       'MiB',
       'drained ms',
     ],
@@ -73,12 +79,14 @@ export function webhooksText(report: Report): string {
     table.push([
       one.times,
       one.capacity_per_second,
-      `${one.offered_per_second}/s`,
-      one.unsent,
+      one.offered_per_second,
+      one.arrived_per_second,
       one.goodput_per_second,
       one.goodput,
       one.refused,
       Number.isNaN(one.refused_p99_ms) ? '-' : one.refused_p99_ms,
+      one.held_back,
+      one.given_up,
       `${one.memory_before_mib} → ${one.memory_most_mib}`,
       one.drained_ms,
     ]);
@@ -88,7 +96,7 @@ export function webhooksText(report: Report): string {
     `at half of ours, ${half.per_second} a second for both, from when each was due, all pairs together: ours p50 ${half.ours_p50_ms} ms, p99 ${half.ours_p99_ms} ms; bare p50 ${half.bare_p50_ms} ms, p99 ${half.bare_p99_ms} ms; ${half.not_stored} of ours were not stored`,
     `in the median pair: ours p99 ${middle(half.pairs, 'ours_p99_ms')} ms, bare p99 ${middle(half.pairs, 'bare_p99_ms')} ms`,
     table.toString(),
-    'held back: due, but not sent before the end, because each connection was waiting for an answer or was told to wait (Retry-After)',
+    'as many rooms as are offered in a second, each of which does as LiveKit does; held back: due, but not stored before the end, because the room was told to wait (Retry-After); given up: refused five times',
     ...mediansOf(overload).map(
       ({ times, goodput, refused_p99_ms: refusedMs }) =>
         `at ${times} x, in the median of the rounds: goodput ${goodput}, 503 within ${refusedMs ?? '-'} ms at p99`,

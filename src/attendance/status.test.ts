@@ -187,7 +187,11 @@ describe('confidence elsewhere', () => {
 
   test('is medium when an end was inferred', () => {
     const got = confidence([...stay(AMAL, 0, HOUR), event('joined', AMAL, 0)], [sweep(MIN)]);
-    expect(got).toMatchObject({ confidence: 'medium', flags: ['inferred', 'reconciled'], needsReview: false });
+    expect(got).toMatchObject({
+      confidence: 'medium',
+      flags: ['inferred', 'reconciled'],
+      needsReview: false,
+    });
   });
 
   test('is low when an end is estimated', () => {

@@ -22,6 +22,7 @@ import { signatureCheck } from '../livekit/webhook-signature.ts';
 import { loggable } from '../loggable.ts';
 import type { Metrics } from '../metrics.ts';
 import { Problem, problemBody, problemStatus, tryAgain } from './problem.ts';
+import { createReturns, LONGEST_RETURN } from './returns.ts';
 import type { RoomNews } from './room-news.ts';
 
 export const LIVEKIT_WEBHOOK_PATH = '/webhooks/livekit';
@@ -79,6 +80,7 @@ export function createLiveKitWebhook({
     mostInFlight: COMMITS_IN_FLIGHT,
     fewestBeside: ROWS_BESIDE_ANOTHER,
   });
+  const returns = createReturns(() => performance.now());
   let warnedMs = Number.NEGATIVE_INFINITY;
   let strangerMs = Number.NEGATIVE_INFINITY;
   /** Read, and verified when the others are. */
@@ -139,7 +141,7 @@ export function createLiveKitWebhook({
       };
       const full = (): boolean => {
         if (placesTaken() < MOST_WAITING) return false;
-        send(req, res, oneOf(OVERLOADED));
+        send(req, res, overloaded(returns.after()));
         answered('overloaded');
         return true;
       };
@@ -156,6 +158,7 @@ export function createLiveKitWebhook({
         if (full()) return;
         const signed = verified(req, body);
         const stored = await commits.submit(signed);
+        returns.stored();
         send(req, res, STORED[stored.as]);
         answered(stored.as);
         news.tell(signed.delivery, stored);
@@ -167,7 +170,7 @@ export function createLiveKitWebhook({
           );
         }
       } catch (error) {
-        const problem = problemOf(error);
+        const problem = error instanceof Problem ? error : notStored(error, returns.after());
         send(req, res, refusalOf(problem));
         answered(problem.code);
         warn(loggable(error), `a delivery of LiveKit was answered with ${problemStatus(problem.code)}`);
@@ -208,24 +211,15 @@ const STORED = {
   set_aside: storedAs('set_aside'),
 };
 
-/**
- * Seconds. LiveKit waits so long before each of its four repetitions and then gives up, so one second would have it give
- * up in four; and whoever was refused together shall not come back together.
- */
-const RETRY_AFTER = [2, 3, 4, 5];
-const oneOf = <T>(all: readonly T[]): T => all[Math.floor(Math.random() * all.length)] as T;
-
 /** Made once: an error notes where it was made, and that costs a third of a refusal. */
-const OVERLOADED = RETRY_AFTER.map((seconds) =>
+const OVERLOADED = Array.from({ length: LONGEST_RETURN + 1 }, (_, seconds) =>
   refusalOf(tryAgain('more deliveries are waiting than can be stored in time', seconds)),
 );
+const overloaded = (seconds: number): Answer => OVERLOADED[seconds] as Answer;
 
-/** Whatever it was: it is not stored, so LiveKit must send it again. */
-function problemOf(error: unknown): Problem {
-  return error instanceof Problem
-    ? error
-    : tryAgain('the delivery could not be stored', oneOf(RETRY_AFTER), error);
-}
+/** Whatever it was: LiveKit must send it again. */
+const notStored = (error: unknown, seconds: number): Problem =>
+  tryAgain('the delivery could not be stored', seconds, error);
 
 function send(req: IncomingMessage, res: ServerResponse, { status, headers, body }: Answer): void {
   if (res.headersSent || res.destroyed) return;
