@@ -599,7 +599,10 @@ describe('what LiveKit did not sign', () => {
       return { answers: sent };
     });
     for (const { status, headers } of refused.slice(0, 100)) {
-      expect([status, headers.get('retry-after')]).toEqual([503, expect.stringMatching(/^([2-9]|[12]\d|30)$/)]);
+      expect([status, headers.get('retry-after')]).toEqual([
+        503,
+        expect.stringMatching(/^([2-9]|[12]\d|30)$/),
+      ]);
     }
     const taken = (await Promise.all(answers)).filter(({ status }) => status === 200).length;
     expect(taken).toBe(450);
