@@ -62,8 +62,10 @@ interface Delivery {
 /** What is to be sent. */
 interface Source {
   start(): void;
-  /** Takes in some of what is due by now; true: there is more. */
+  /** Takes in what is due by now, until so many more are to be sent; true: there is more. */
   gather(most: number): boolean;
+  /** Hardly anything that becomes due can be sent before something else is answered or its wait is over. */
+  isHeldBack(): boolean;
   /** Null: nothing is to be sent now. */
   next(): Delivery | null;
   answered(delivery: Delivery, answer: Answered): void;
@@ -107,9 +109,9 @@ export async function load(options: LoadOptions): Promise<Load> {
     sendAll();
     // Answers are read between: whoever sends a crowd shall not hold them for late.
     if (more && idle.length > 0) await endOfTurn();
-    // Not a turn of the loop each time: spinning would take a core from those who are measured. Where all are busy, whoever is
-    // answered sends the next one.
-    else await sleep(idle.length === 0 ? 20 : 1);
+    // Not a turn of the loop each time: spinning would take a core from those who are measured, and looking each millisecond a
+    // tenth of what they do. Where all are busy, whoever is answered sends the next one.
+    else await sleep(idle.length === 0 || source.isHeldBack() ? 20 : 1);
   }
   // What became due while this process had to wait for a core.
   source.gather(Number.POSITIVE_INFINITY);
@@ -136,6 +138,7 @@ function closedLoop({ request }: LoadOptions): Source {
       open = true;
     },
     gather: () => false,
+    isHeldBack: () => true,
     next() {
       if (!open) return null;
       sent++;
@@ -171,10 +174,10 @@ function openLoop(
 
   // The first is due at once, and so none after the end.
   const dueByNow = (): number => Math.ceil((Math.min(performance.now() - startMs, forMs) / 1_000) * rate);
+  let busyRooms = 0;
   const begin = (room: number): void => {
     const nth = (begun[room] ?? 0) * rooms + room;
     begun[room] = (begun[room] ?? 0) + 1;
-    busy[room] = 1;
     ready.push({ room, request: request(), dueMs: startMs + (nth / rate) * 1_000, tries: 0 });
   };
   return {
@@ -184,13 +187,19 @@ function openLoop(
     },
     gather(most) {
       const all = dueByNow();
-      for (let n = 0; n < most && gathered < all; n++) {
+      let toSend = 0;
+      while (toSend < most && gathered < all) {
         const room = gathered++ % rooms;
         due[room] = (due[room] ?? 0) + 1;
-        if (busy[room] === 0) begin(room);
+        if (busy[room] === 1) continue;
+        busy[room] = 1;
+        busyRooms++;
+        begin(room);
+        toSend++;
       }
       return gathered < all;
     },
+    isHeldBack: () => busyRooms > rooms * 0.9,
     next() {
       const delivery = open ? ready.shift() : null;
       if (delivery !== null) delivery.tries++;
@@ -208,8 +217,9 @@ function openLoop(
       }
       settled++;
       if (retryAfter !== null) givenUp++;
-      if ((due[room] ?? 0) > (begun[room] ?? 0)) begin(room);
-      else busy[room] = 0;
+      if ((due[room] ?? 0) > (begun[room] ?? 0)) return begin(room);
+      busy[room] = 0;
+      busyRooms--;
     },
     close() {
       open = false;
