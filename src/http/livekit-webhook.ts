@@ -140,7 +140,7 @@ export function createLiveKitWebhook({
         metrics.webhookSeconds.observe({ outcome }, (performance.now() - startedMs) / 1_000);
       };
       const full = (): boolean => {
-        if (placesTaken() < MOST_WAITING) return false;
+        if (placesTaken() < returns.places(MOST_WAITING)) return false;
         send(req, res, overloaded(returns.after()));
         answered('overloaded');
         return true;

@@ -61,6 +61,24 @@ test('who has come back no longer counts', () => {
   expect(Math.max(...refused(10))).toBe(5);
 });
 
+test('while some are refused no more may wait than are stored in a twentieth of a second', () => {
+  const stored = (many: number): number => {
+    store(many);
+    nowMs += 1_000;
+    return returns.places(450);
+  };
+  expect(stored(6_000)).toBe(450);
+  refused(1);
+  // Whoever comes in the same moment shall not be refused because the second has only begun.
+  expect(returns.places(450)).toBe(450);
+  expect(stored(6_000)).toBe(300);
+  refused(1);
+  expect(stored(1_000)).toBe(150);
+  refused(1);
+  expect(stored(20_000)).toBe(450);
+  expect(stored(1_000)).toBe(450);
+});
+
 test('a server that stores more lets more come back', () => {
   store(40_000);
   nowMs += 1_000;

@@ -1,5 +1,5 @@
 /**
- * When whoever is refused shall come back. A refusal costs about a quarter of what storing costs, and LiveKit gives a delivery
+ * When whoever is refused shall come back, and how many may wait meanwhile. A refusal costs about a quarter of what storing costs, and LiveKit gives a delivery
  * up after its fifth try: the more are waiting already, the longer the next one waits.
  */
 
@@ -14,9 +14,16 @@ const SHARE = 1 / 4;
 /** Of a server that has stored nothing yet, or whose database was away. */
 const FEWEST_A_SECOND = 100;
 
+/** So long a delivery waits at most while others are refused: what waits for longer is collected old, and the server grows. */
+const LONGEST_WAIT_SECONDS = 0.05;
+/** More than one commit takes. */
+const FEWEST_PLACES = 150;
+
 export interface Returns {
   /** One delivery was stored. */
   stored(): void;
+  /** How many may wait now: `most`, unless some were refused in the second before this one. */
+  places(most: number): number;
   /** One is refused: in how many whole seconds it shall come back. */
   after(): number;
 }
@@ -33,12 +40,17 @@ export function createReturns(now: () => number, random: () => number = Math.ran
   let second = Math.floor(now() / 1_000);
   let storedNow = 0;
   let storedBefore = 0;
+  let refusedNow = 0;
+  let refusedBefore = 0;
 
   const goOn = (): void => {
     const current = Math.floor(now() / 1_000);
     if (current === second) return;
-    storedBefore = current === second + 1 ? storedNow : 0;
+    const isNext = current === second + 1;
+    storedBefore = isNext ? storedNow : 0;
+    refusedBefore = isNext ? refusedNow : 0;
     storedNow = 0;
+    refusedNow = 0;
     for (let past = Math.max(second + 1, current - LONGEST_RETURN); past <= current; past++) {
       waiting -= coming[slotOf(past)] ?? 0;
       coming[slotOf(past)] = 0;
@@ -51,8 +63,14 @@ export function createReturns(now: () => number, random: () => number = Math.ran
       goOn();
       storedNow++;
     },
+    places(most) {
+      goOn();
+      if (refusedBefore === 0) return most;
+      return Math.min(most, Math.max(FEWEST_PLACES, storedBefore * LONGEST_WAIT_SECONDS));
+    },
     after() {
       goOn();
+      refusedNow++;
       const aSecond = Math.max(FEWEST_A_SECOND, storedBefore * SHARE);
       // Of those who wait for `mean` seconds one in `mean` comes back in each.
       const mean = waiting / aSecond;
