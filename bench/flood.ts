@@ -87,7 +87,7 @@ async function measure(rollcall: LocalRollcall, signal: AbortSignal) {
     const [looked] = await sql<{ looks: number; rooms: number }[]>`
       select count(*)::int as looks, count(distinct class_id)::int as rooms from sweeps
       where ok and at between ${new Date(sinceMs)} and ${new Date(sinceMs + FOR_MS)}`;
-    const answers: Record<string, number> = { unanswered: sent.unanswered, unsent: sent.heldBack };
+    const answers: Record<string, number> = { unanswered: sent.unanswered, held_back: sent.heldBack };
     for (const { status } of sent.answers) answers[status] = (answers[status] ?? 0) + 1;
     const latencies = sent.answers.map(({ dueMs, doneMs }) => doneMs - dueMs);
     return {

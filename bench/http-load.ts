@@ -124,15 +124,13 @@ export async function load(options: LoadOptions): Promise<Load> {
   signal.throwIfAborted();
   return {
     ...{ startMs, forMs, answers: log.all(), unanswered },
-    ...{ heldBack: source.heldBack() - unanswered, givenUp: source.givenUp() },
+    ...{ heldBack: source.heldBack(), givenUp: source.givenUp() },
   };
 }
 
 /** Something is always to be sent. */
 function closedLoop({ request }: LoadOptions): Source {
   let open = false;
-  let sent = 0;
-  let answers = 0;
   return {
     start() {
       open = true;
@@ -141,16 +139,13 @@ function closedLoop({ request }: LoadOptions): Source {
     isHeldBack: () => true,
     next() {
       if (!open) return null;
-      sent++;
       return { room: 0, request: request(), dueMs: performance.now(), tries: 1 };
     },
-    answered() {
-      answers++;
-    },
+    answered() {},
     close() {
       open = false;
     },
-    heldBack: () => sent - answers,
+    heldBack: () => 0,
     givenUp: () => 0,
   };
 }
@@ -164,6 +159,7 @@ function openLoop(
   let open = false;
   let startMs = 0;
   let gathered = 0;
+  let inFlight = 0;
   let settled = 0;
   let givenUp = 0;
   /** Of each room: how many are due, how many of those were begun, and whether one is being sent or waits to be. */
@@ -202,11 +198,14 @@ function openLoop(
     isHeldBack: () => busyRooms > rooms * 0.9,
     next() {
       const delivery = open ? ready.shift() : null;
-      if (delivery !== null) delivery.tries++;
+      if (delivery === null) return null;
+      delivery.tries++;
+      inFlight++;
       return delivery;
     },
     answered(delivery, { retryAfter }) {
       const { room, tries } = delivery;
+      inFlight--;
       if (retryAfter !== null && tries < MOST_TRIES) {
         const again = (): void => {
           ready.push(delivery);
@@ -224,7 +223,7 @@ function openLoop(
     close() {
       open = false;
     },
-    heldBack: () => gathered - settled,
+    heldBack: () => gathered - settled - inFlight,
     givenUp: () => givenUp,
   };
 }

@@ -30,7 +30,7 @@ const PATH = '/webhooks/livekit';
 const KEY = { apiKey: 'APIofTheBench', secret: 'a-secret-of-the-bench-of-more-than-thirty-two' };
 /** So many that the events of one stay those of a class. */
 const ROOMS = 1_000;
-/** LiveKit keeps one request in flight for each room; in the closed loop as many as a server takes in at once. */
+/** At once. In the closed loop fewer than the server takes in, so that none is refused. */
 const CONNECTIONS = { closed: 300, open: ROOMS };
 
 /** For each second; where more are answered, the others are made as they are sent. */

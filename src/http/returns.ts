@@ -1,6 +1,6 @@
 /**
- * When whoever is refused shall come back, and how many may wait meanwhile. A refusal costs about a quarter of what storing costs, and LiveKit gives a delivery
- * up after its fifth try: the more are waiting already, the longer the next one waits.
+ * When whoever is refused shall come back, and how many may wait to be stored meanwhile. A refusal costs about a quarter of what
+ * storing costs, and LiveKit gives a delivery up after its fifth try: the more are to come back, the later the next one.
  */
 
 /** Seconds. LiveKit waits as long as it is told, so with one second it would have given up in four. */
@@ -14,7 +14,7 @@ const SHARE = 1 / 4;
 /** Of a server that has stored nothing yet, or whose database was away. */
 const FEWEST_A_SECOND = 100;
 
-/** So long a delivery waits at most while others are refused: what waits for longer is collected old, and the server grows. */
+/** So long, about, a delivery waits to be stored while others are refused: what waits longer is collected old, and the server grows. */
 const LONGEST_WAIT_SECONDS = 0.05;
 /** More than one commit takes. */
 const FEWEST_PLACES = 150;
