@@ -142,23 +142,22 @@ export function createLiveKitWebhook({
       const answered = (outcome: string): void => {
         metrics.webhookSeconds.observe({ outcome }, (performance.now() - startedMs) / 1_000);
       };
-      const full = (): boolean => {
-        if (placesTaken() < returns.places(MOST_WAITING)) return false;
+      const refuse = (): void => {
         send(req, res, overloaded(returns.after()));
         answered('overloaded');
-        return true;
       };
-      if (full()) return;
+      const full = (): boolean => placesTaken() >= returns.places(MOST_WAITING);
+      if (!returns.admits(placesTaken(), MOST_WAITING)) return refuse();
       try {
         // Whoever sends more than LiveKit ever does shows first who it is.
         const body = await bodyOf(req, () => void signedBy(req, null));
-        if (full()) return;
+        if (full()) return refuse();
         unverified++;
         reading ??= untilOthersAreRead();
         await reading;
         unverified--;
         // A stranger may have been found out, and others have taken the place.
-        if (full()) return;
+        if (full()) return refuse();
         const signed = verified(req, body);
         const stored = await commits.submit(signed);
         returns.stored();

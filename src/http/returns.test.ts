@@ -41,11 +41,22 @@ function crowd(rooms: number, stored: number): number[] {
   return perSecond;
 }
 
-test('of a crowd as many come back in a second as a quarter of what is stored in one', () => {
-  const perSecond = crowd(6_000, 2_000);
+test('of a crowd about a tenth of what is stored in a second comes back in one, and about as many in each', () => {
+  const perSecond = crowd(8_000, 4_000);
   expect(meanOf(perSecond)).toBeGreaterThan(400);
   expect(meanOf(perSecond)).toBeLessThan(600);
-  expect(Math.max(...perSecond)).toBeLessThan(800);
+  expect(Math.min(...perSecond)).toBeGreaterThan(meanOf(perSecond) * 0.8);
+  expect(Math.max(...perSecond)).toBeLessThan(meanOf(perSecond) * 1.2);
+});
+
+test('in its first second it is not known how much more there is: half of what is stored comes back in one', () => {
+  store(8_000);
+  nowMs += 1_000;
+  expect(Math.max(...refused(20_000))).toBe(6);
+  store(8_000);
+  nowMs += 1_000;
+  // Now it has lasted.
+  expect(Math.max(...refused(20_000))).toBe(LONGEST_RETURN);
 });
 
 test('nobody waits longer than LiveKit keeps what comes behind', () => {
@@ -61,7 +72,7 @@ test('who has come back no longer counts', () => {
   expect(Math.max(...refused(10))).toBe(5);
 });
 
-test('while some are refused no more may wait than are stored in a twentieth of a second', () => {
+test('while some are refused no more may wait than can be stored in a twentieth of a second', () => {
   const stored = (many: number): number => {
     store(many);
     nowMs += 1_000;
@@ -73,10 +84,33 @@ test('while some are refused no more may wait than are stored in a twentieth of 
   expect(returns.places(450)).toBe(450);
   expect(stored(6_000)).toBe(300);
   refused(1);
+  // A second in which little was stored is no proof that no more can be.
+  expect(stored(1_000)).toBe(240);
+  refused(1);
+  expect(stored(1_000)).toBe(192);
+  for (let n = 0; n < 5; n++) {
+    refused(1);
+    stored(1_000);
+  }
+  refused(1);
   expect(stored(1_000)).toBe(150);
   refused(1);
   expect(stored(20_000)).toBe(450);
   expect(stored(1_000)).toBe(450);
+});
+
+test('while some are refused, luck decides before the last place does', () => {
+  const admitted = (taken: number): number =>
+    Array.from({ length: 1_000 }, () => returns.admits(taken, 400)).filter(Boolean).length;
+  expect([0, 399, 400].map(admitted)).toEqual([1_000, 1_000, 0]);
+  refused(1);
+  store(20_000);
+  nowMs += 1_000;
+  expect([0, 239, 240].map(admitted)).toEqual([1_000, 1_000, 1_000]);
+  expect(admitted(320)).toBeGreaterThan(800);
+  expect(admitted(320)).toBeLessThan(900);
+  expect(admitted(399)).toBeLessThan(750);
+  expect(admitted(400)).toBe(0);
 });
 
 test('a server that stores more lets more come back', () => {

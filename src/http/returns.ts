@@ -1,6 +1,7 @@
 /**
- * When whoever is refused shall come back, and how many may wait to be stored meanwhile. A refusal costs about a quarter of what
- * storing costs, and LiveKit gives a delivery up after its fifth try: the more are to come back, the later the next one.
+ * Who is taken in while more comes than can be stored, and when whoever is refused shall come back. A refusal costs about a
+ * quarter of what storing costs, and LiveKit gives a delivery up after its fifth try: the more are to come back, the later the
+ * next one, and rooms that are being served shall not keep out those that come back.
  */
 
 /** Seconds. LiveKit waits as long as it is told, so with one second it would have given up in four. */
@@ -9,8 +10,16 @@ const LEAST = 2;
 export const LONGEST_RETURN = 30;
 /** Seconds from the first to the last: whoever was refused together shall not come back together. */
 const LEAST_SPREAD = 3;
-/** Of what is stored in a second: so many of those who wait may come back in one, beside those who come for the first time. */
-const SHARE = 1 / 4;
+/** Of what is stored in a second: so many of those who wait come back in one, beside those who come for the first time. */
+const SHARE = 1 / 10;
+/** In the first second, when it has not shown how much there is too much: who waits for long for nothing leaves the server idle. */
+const FIRST_SHARE = 1 / 2;
+/** So many seconds are drawn, and that is taken in which the fewest come: of one draw every second would have its own crowd. */
+const DRAWS = 4;
+const PERIOD_MS = 1_000;
+const SHORTEST_MEASURE_MS = 100;
+/** After each period, of what could be stored: a period in which little came shows little. */
+const KEPT = 0.8;
 /** Of a server that has stored nothing yet, or whose database was away. */
 const FEWEST_A_SECOND = 100;
 
@@ -18,12 +27,21 @@ const FEWEST_A_SECOND = 100;
 const LONGEST_WAIT_SECONDS = 0.05;
 /** More than one commit takes. */
 const FEWEST_PLACES = 150;
+/** From this part of the places on some are refused, and before the last one so many of those who come. */
+const EARLY_FROM = 0.6;
+const MOST_EARLY = 0.3;
 
 export interface Returns {
   /** One delivery was stored. */
   stored(): void;
-  /** How many may wait now: `most`, unless some were refused in the second before this one. */
+  /** How many may wait now: `most`, unless some were refused lately. */
   places(most: number): number;
+  /**
+   * Whether one more may wait where `taken` do. While some are refused, it is a matter of luck already before the last place
+   * (random early detection, Floyd and Jacobson 1993): who has just been answered sends the next one at once, and would take
+   * the place again before anybody who has come back.
+   */
+  admits(taken: number, most: number): boolean;
   /** One is refused: in how many whole seconds it shall come back. */
   after(): number;
 }
@@ -38,19 +56,22 @@ export function createReturns(now: () => number, random: () => number = Math.ran
   const slotOf = (second: number): number => second % coming.length;
   let waiting = 0;
   let second = Math.floor(now() / 1_000);
-  let storedNow = 0;
-  let storedBefore = 0;
-  let refusedNow = 0;
-  let refusedBefore = 0;
+  let period = { sinceMs: now(), stored: 0, refused: 0 };
+  let refusedBefore = false;
+  /** What can be stored in a second, as far as it has shown. */
+  let rate = 0;
 
+  const measured = (nowMs: number): number =>
+    (period.stored * 1_000) / Math.max(SHORTEST_MEASURE_MS, nowMs - period.sinceMs);
   const goOn = (): void => {
-    const current = Math.floor(now() / 1_000);
-    if (current === second) return;
-    const isNext = current === second + 1;
-    storedBefore = isNext ? storedNow : 0;
-    refusedBefore = isNext ? refusedNow : 0;
-    storedNow = 0;
-    refusedNow = 0;
+    const nowMs = now();
+    const periods = Math.floor((nowMs - period.sinceMs) / PERIOD_MS);
+    if (periods > 0) {
+      refusedBefore = periods === 1 && period.refused > 0;
+      rate = Math.max(measured(nowMs), rate * KEPT ** periods);
+      period = { sinceMs: nowMs, stored: 0, refused: 0 };
+    }
+    const current = Math.floor(nowMs / 1_000);
     for (let past = Math.max(second + 1, current - LONGEST_RETURN); past <= current; past++) {
       waiting -= coming[slotOf(past)] ?? 0;
       coming[slotOf(past)] = 0;
@@ -58,24 +79,41 @@ export function createReturns(now: () => number, random: () => number = Math.ran
     second = current;
   };
 
+  const places = (most: number): number => {
+    goOn();
+    if (!refusedBefore) return most;
+    return Math.min(most, Math.max(FEWEST_PLACES, rate * LONGEST_WAIT_SECONDS));
+  };
+
   return {
     stored() {
       goOn();
-      storedNow++;
+      period.stored++;
     },
-    places(most) {
-      goOn();
-      if (refusedBefore === 0) return most;
-      return Math.min(most, Math.max(FEWEST_PLACES, storedBefore * LONGEST_WAIT_SECONDS));
+    places,
+    admits(taken, most) {
+      const all = places(most);
+      const from = all * EARLY_FROM;
+      if (!refusedBefore || taken < from || taken >= all) return taken < all;
+      return random() >= MOST_EARLY * ((taken - from) / (all - from));
     },
     after() {
       goOn();
-      refusedNow++;
-      const aSecond = Math.max(FEWEST_A_SECOND, storedBefore * SHARE);
-      // Of those who wait for `mean` seconds one in `mean` comes back in each.
-      const mean = waiting / aSecond;
-      const spread = Math.min(LONGEST_RETURN - LEAST, Math.max(LEAST_SPREAD, 2 * (mean - LEAST)));
-      const seconds = LEAST + Math.floor(random() * (spread + 1));
+      // What can be stored in a second shows only once there is more.
+      if (!refusedBefore && period.refused === 0) period = { sinceMs: now(), stored: 0, refused: 0 };
+      period.refused++;
+      const back = refusedBefore ? rate * SHARE : Math.max(rate, measured(now())) * FIRST_SHARE;
+      const full = Math.floor(waiting / Math.max(FEWEST_A_SECOND, back));
+      const spread = Math.min(LONGEST_RETURN - LEAST, Math.max(LEAST_SPREAD, full));
+      let seconds = LEAST;
+      let fewest = Number.POSITIVE_INFINITY;
+      for (let n = 0; n < DRAWS; n++) {
+        const drawn = LEAST + Math.floor(random() * (spread + 1));
+        const alsoCome = coming[slotOf(second + drawn)] ?? 0;
+        if (alsoCome >= fewest) continue;
+        fewest = alsoCome;
+        seconds = drawn;
+      }
       const slot = slotOf(second + seconds);
       coming[slot] = (coming[slot] ?? 0) + 1;
       waiting++;
