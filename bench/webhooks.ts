@@ -45,8 +45,6 @@ const LOG_FILES = 64;
 const OVERLOAD_ROUNDS = 3;
 /** Until both have met everybody and compiled what they need. */
 const WARM_UP_MS = 5_000;
-/** Before and after an overload: what it is compared with. */
-const CAPACITY_MS = 5_000;
 
 interface Options {
   pairs: number;
@@ -85,7 +83,7 @@ async function webhooks(options: Options): Promise<void> {
   // Each pair is measured at full load and, for twice as long, at half of it.
   const withinMs =
     options.pairs * (options.seconds * 6_000 + 10_000) +
-    OVERLOAD_ROUNDS * 2 * (options.overload * 1_750 + CAPACITY_MS * 2 + 15_000) +
+    OVERLOAD_ROUNDS * 2 * (options.overload * 2_500 + 15_000) +
     240_000;
   const env = {
     LIVEKIT_URL: 'ws://127.0.0.1:1',
@@ -166,23 +164,23 @@ async function measure(rollcall: LocalRollcall, options: Options, signal: AbortS
       );
     }
     const ratios = pairs.map(({ ratio }) => ratio);
-    // The log has grown since the pairs, and grows on: what is possible is measured before and after each overload.
+    // Before and after each overload, together for as long: the pace of the machine and of its disk changes within seconds.
+    const capacityMs = options.overload * 500;
+    let before = await full('ours', capacityMs);
     const overload: Overload[] = [];
     for (const times of Array.from({ length: OVERLOAD_ROUNDS }, () => [1.5, 5]).flat()) {
-      // Before anything is measured: a server that was idle for so long begins more slowly.
-      const made = madeBefore(request, MADE_BEFORE * options.overload);
-      const before = await full('ours', CAPACITY_MS);
       const offered = Math.round(before * times);
       say(`${offered} a second, ${times} times of what is possible, for ${options.overload} s.`);
       const found = await overloaded({
         rollcall,
-        request: made,
+        request: madeBefore(request, MADE_BEFORE * options.overload),
         signal,
         offered,
         forMs: options.overload * 1_000,
       });
-      const after = await full('ours', CAPACITY_MS);
+      const after = await full('ours', capacityMs);
       const capacity = Math.round((before + after) / 2);
+      before = after;
       overload.push({
         times,
         capacity_per_second: capacity,

@@ -10,12 +10,12 @@ const LEAST = 2;
 export const LONGEST_RETURN = 30;
 /** Seconds from the first to the last: whoever was refused together shall not come back together. */
 const LEAST_SPREAD = 3;
-/** Of what is stored in a second: so many of those who wait come back in one, beside those who come for the first time. */
+/** Of what can be stored in a second: so many of those who wait come back in one, beside those who come for the first time. */
 const SHARE = 1 / 10;
-/** In the first second, when it has not shown how much there is too much: who waits for long for nothing leaves the server idle. */
-const FIRST_SHARE = 1 / 2;
 /** So many seconds are drawn, and that is taken in which the fewest come: of one draw every second would have its own crowd. */
 const DRAWS = 4;
+/** Of a second: whole seconds later it is the same one, so who is refused in one tick comes back in one. */
+const TICKS = 10;
 const PERIOD_MS = 1_000;
 const SHORTEST_MEASURE_MS = 100;
 /** After each period, of what could be stored: a period in which little came shows little. */
@@ -51,16 +51,21 @@ export interface Returns {
  * @param random from 0 to below 1
  */
 export function createReturns(now: () => number, random: () => number = Math.random): Returns {
-  /** How many come back in a second, by its number modulo the length. */
-  const coming = new Uint32Array(LONGEST_RETURN + 1);
-  const slotOf = (second: number): number => second % coming.length;
-  let waiting = 0;
-  let second = Math.floor(now() / 1_000);
+  /** How many come back in a tick, by its number modulo the length. */
+  const coming = new Uint32Array((LONGEST_RETURN + 1) * TICKS);
+  /** How many are to come back, by the tick of a second. */
+  const waiting = new Uint32Array(TICKS);
+  const tickNow = (): number => Math.floor((now() / 1_000) * TICKS);
+  let tick = tickNow();
   let period = { sinceMs: now(), stored: 0, refused: 0 };
   let refusedBefore = false;
   /** What can be stored in a second, as far as it has shown. */
   let rate = 0;
 
+  const add = (at: number, count: number): void => {
+    coming[at % coming.length] = (coming[at % coming.length] ?? 0) + count;
+    waiting[at % TICKS] = (waiting[at % TICKS] ?? 0) + count;
+  };
   const measured = (nowMs: number): number =>
     (period.stored * 1_000) / Math.max(SHORTEST_MEASURE_MS, nowMs - period.sinceMs);
   const goOn = (): void => {
@@ -71,12 +76,11 @@ export function createReturns(now: () => number, random: () => number = Math.ran
       rate = Math.max(measured(nowMs), rate * KEPT ** periods);
       period = { sinceMs: nowMs, stored: 0, refused: 0 };
     }
-    const current = Math.floor(nowMs / 1_000);
-    for (let past = Math.max(second + 1, current - LONGEST_RETURN); past <= current; past++) {
-      waiting -= coming[slotOf(past)] ?? 0;
-      coming[slotOf(past)] = 0;
+    const current = tickNow();
+    for (let past = Math.max(tick + 1, current - coming.length); past <= current; past++) {
+      add(past, -(coming[past % coming.length] ?? 0));
     }
-    second = current;
+    tick = current;
   };
 
   const places = (most: number): number => {
@@ -102,21 +106,19 @@ export function createReturns(now: () => number, random: () => number = Math.ran
       // What can be stored in a second shows only once there is more.
       if (!refusedBefore && period.refused === 0) period = { sinceMs: now(), stored: 0, refused: 0 };
       period.refused++;
-      const back = refusedBefore ? rate * SHARE : Math.max(rate, measured(now())) * FIRST_SHARE;
-      const full = Math.floor(waiting / Math.max(FEWEST_A_SECOND, back));
+      const back = SHARE * (refusedBefore ? rate : Math.max(rate, measured(now())));
+      const full = Math.floor(((waiting[tick % TICKS] ?? 0) * TICKS) / Math.max(FEWEST_A_SECOND, back));
       const spread = Math.min(LONGEST_RETURN - LEAST, Math.max(LEAST_SPREAD, full));
       let seconds = LEAST;
       let fewest = Number.POSITIVE_INFINITY;
       for (let n = 0; n < DRAWS; n++) {
         const drawn = LEAST + Math.floor(random() * (spread + 1));
-        const alsoCome = coming[slotOf(second + drawn)] ?? 0;
+        const alsoCome = coming[(tick + drawn * TICKS) % coming.length] ?? 0;
         if (alsoCome >= fewest) continue;
         fewest = alsoCome;
         seconds = drawn;
       }
-      const slot = slotOf(second + seconds);
-      coming[slot] = (coming[slot] ?? 0) + 1;
-      waiting++;
+      add(tick + seconds * TICKS, 1);
       return seconds;
     },
   };
