@@ -21,8 +21,8 @@ import { MOST_BYTES, readDelivery } from '../livekit/read-webhook.ts';
 import { signatureCheck } from '../livekit/webhook-signature.ts';
 import { loggable } from '../loggable.ts';
 import type { Metrics } from '../metrics.ts';
+import { createLoadShedding, LONGEST_RETURN } from './load-shedding.ts';
 import { Problem, problemBody, problemStatus, tryAgain } from './problem.ts';
-import { createReturns, LONGEST_RETURN } from './returns.ts';
 import type { RoomNews } from './room-news.ts';
 
 export const LIVEKIT_WEBHOOK_PATH = '/webhooks/livekit';
@@ -44,10 +44,7 @@ interface WebhookDeps {
   news: RoomNews;
 }
 
-/**
- * So that nobody is sent away for two seconds because PostgreSQL was busy for a tenth of one; with more the server grows. Fewer
- * while an overload lasts (returns.ts).
- */
+/** So that nobody is sent away for two seconds because PostgreSQL was busy for a tenth of one; with more the server grows. */
 const MOST_WAITING = 450;
 /** What LiveKit sends has 1 KB, and a string of more than 128 KB is never collected young. */
 const ROWS_PER_COMMIT = 100;
@@ -83,7 +80,7 @@ export function createLiveKitWebhook({
     mostInFlight: COMMITS_IN_FLIGHT,
     fewestBeside: ROWS_BESIDE_ANOTHER,
   });
-  const returns = createReturns(() => performance.now());
+  const shedding = createLoadShedding(() => performance.now());
   let warnedMs = Number.NEGATIVE_INFINITY;
   let strangerMs = Number.NEGATIVE_INFINITY;
   /** Read, and verified when the others are. */
@@ -143,11 +140,11 @@ export function createLiveKitWebhook({
         metrics.webhookSeconds.observe({ outcome }, (performance.now() - startedMs) / 1_000);
       };
       const refuse = (): void => {
-        send(req, res, overloaded(returns.after()));
+        send(req, res, overloaded(shedding.retryAfter()));
         answered('overloaded');
       };
-      const full = (): boolean => placesTaken() >= returns.places(MOST_WAITING);
-      if (!returns.admits(placesTaken(), MOST_WAITING)) return refuse();
+      const full = (): boolean => placesTaken() >= MOST_WAITING;
+      if (!shedding.admits(placesTaken(), MOST_WAITING)) return refuse();
       try {
         // Whoever sends more than LiveKit ever does shows first who it is.
         const body = await bodyOf(req, () => void signedBy(req, null));
@@ -160,7 +157,6 @@ export function createLiveKitWebhook({
         if (full()) return refuse();
         const signed = verified(req, body);
         const stored = await commits.submit(signed);
-        returns.stored();
         send(req, res, STORED[stored.as]);
         answered(stored.as);
         news.tell(signed.delivery, stored);
@@ -172,7 +168,7 @@ export function createLiveKitWebhook({
           );
         }
       } catch (error) {
-        const problem = error instanceof Problem ? error : notStored(error, returns.after());
+        const problem = error instanceof Problem ? error : notStored(error, shedding.retryAfter());
         send(req, res, refusalOf(problem));
         answered(problem.code);
         warn(loggable(error), `a delivery of LiveKit was answered with ${problemStatus(problem.code)}`);

@@ -1,0 +1,81 @@
+/**
+ * Who is taken in while more comes than can be stored, and when whoever is refused shall come back. A refusal costs about a
+ * quarter of what storing costs, and LiveKit gives a delivery up after its fifth try: so the more are to come back, the later
+ * the next one, and as many come back in each moment as in any other.
+ */
+
+/** Seconds. LiveKit waits as long as it is told, so with one second it would have given up in four. */
+const LEAST = 2;
+/** What a room has had behind its delivery for longer LiveKit drops (MaxAge in its resource_url_notifier.go). */
+export const LONGEST_RETURN = 30;
+/** Seconds from the first to the last: whoever was refused together shall not come back together. */
+const LEAST_SPREAD = 3;
+/** A tenth of what two cores store beside PostgreSQL; refusing so many would cost a server that is five times slower an eighth. */
+const BACK_A_SECOND = 1_000;
+/** Of a second. Retry-After is in whole seconds: who is refused in one tick comes back in the same tick of another second. */
+const TICKS = 10;
+
+/** From this part of the places on luck refuses some, and of those who come for the last place so many. */
+const EARLY_FROM = 0.6;
+const MOST_EARLY = 0.3;
+/** Of the places: when no more are taken, whatever there was too much of has been stored. */
+const RELIEVED = 0.1;
+
+export interface LoadShedding {
+  /**
+   * Whether one more may wait where `taken` of `most` places are taken. From when all were until hardly any is, it is a matter
+   * of luck already before the last place (random early detection, Floyd and Jacobson 1993): who has just been answered sends
+   * the next one at once, and would take the place again before anybody who has come back.
+   */
+  admits(taken: number, most: number): boolean;
+  /** One is refused: in how many whole seconds it shall come back. */
+  retryAfter(): number;
+}
+
+/**
+ * @param now milliseconds of a clock that never goes back
+ * @param random from 0 to below 1
+ */
+export function createLoadShedding(now: () => number, random: () => number = Math.random): LoadShedding {
+  let overloaded = false;
+  /** How many come back in a tick, by its number modulo the length. */
+  const coming = new Uint32Array((LONGEST_RETURN + 1) * TICKS);
+  /** How many are to come back, by the tick of a second. */
+  const waiting = new Uint32Array(TICKS);
+  const tickNow = (): number => Math.floor((now() / 1_000) * TICKS);
+  let tick = tickNow();
+
+  const add = (at: number, count: number): void => {
+    coming[at % coming.length] = (coming[at % coming.length] ?? 0) + count;
+    waiting[at % TICKS] = (waiting[at % TICKS] ?? 0) + count;
+  };
+  const comingAfter = (seconds: number): number => coming[(tick + seconds * TICKS) % coming.length] ?? 0;
+  const goOn = (): void => {
+    const current = tickNow();
+    for (let past = Math.max(tick + 1, current - coming.length); past <= current; past++) {
+      add(past, -(coming[past % coming.length] ?? 0));
+    }
+    tick = current;
+  };
+
+  return {
+    admits(taken, most) {
+      if (taken >= most) overloaded = true;
+      else if (taken <= most * RELIEVED) overloaded = false;
+      const from = most * EARLY_FROM;
+      if (!overloaded || taken < from || taken >= most) return taken < most;
+      return random() >= MOST_EARLY * ((taken - from) / (most - from));
+    },
+    retryAfter() {
+      goOn();
+      const full = Math.floor((waiting[tick % TICKS] ?? 0) / (BACK_A_SECOND / TICKS));
+      const spread = Math.min(LONGEST_RETURN - LEAST, Math.max(LEAST_SPREAD, full));
+      let seconds = LEAST;
+      for (let later = LEAST + 1; later <= LEAST + spread; later++) {
+        if (comingAfter(later) < comingAfter(seconds)) seconds = later;
+      }
+      add(tick + seconds * TICKS, 1);
+      return seconds;
+    },
+  };
+}
