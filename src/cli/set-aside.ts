@@ -39,14 +39,17 @@ async function listThem({ env, stdout }: Shell, { limit: most, json = false }: O
         "the login of DATABASE_URL may not see what is no school's: use the owner of the tables, as for rollcall migrate.",
       );
     }
-    const shown = rows.map(({ id, sourceEventId, why, reason, event, roomName, raw, receivedAt }) => ({
-      ...{ id: id.toString(), source_event_id: sourceEventId, why, reason, event },
-      ...{ room_name: roomName, raw, received_at: receivedAt.toISOString() },
-    }));
+    const shown = rows.map(
+      ({ id, tenantId, sourceEventId, why, reason, event, roomName, raw, receivedAt }) => ({
+        ...{ id: id.toString(), tenant_id: tenantId, source_event_id: sourceEventId, why, reason, event },
+        ...{ room_name: roomName, raw, received_at: receivedAt.toISOString() },
+      }),
+    );
     if (json) stdout.write(`${JSON.stringify({ deliveries: shown })}\n`);
     else if (shown.length === 0) stdout.write("No delivery is no school's.\n");
     for (const one of json ? [] : shown) {
       const about = [one.event ?? 'no event', one.room_name ?? 'no room', one.reason ?? one.why];
+      if (one.tenant_id !== null) about.push(`its key is that of ${one.tenant_id}, which is not there`);
       stdout.write(`${one.received_at}  ${about.map(printable).join('  ')}\n`);
     }
   } finally {

@@ -2,7 +2,7 @@
  * Which schools there are, for commands of an operator. The role that server and worker work in sees one tenant at a
  * time; whoever logs in as the owner of the tables may look across them, and learns names and ids, and what is nobody's.
  */
-import { desc, eq, isNull, sql } from 'drizzle-orm';
+import { desc, eq, getTableColumns, isNull, sql } from 'drizzle-orm';
 import { type Database, databaseUnavailable, type Tx } from './client.ts';
 import { classes, setAside, tenants } from './schema.ts';
 
@@ -22,13 +22,22 @@ export async function findTenantsOf(db: Database, classId: string): Promise<stri
   return (rows ?? []).map(({ id }) => id);
 }
 
-/** Signed deliveries that are no school's, the latest first; null when the login may not look. */
+/**
+ * Signed deliveries that are no school's, or that of one that is not there (as the key of LIVEKIT_KEYS has it), the latest first;
+ * null when the login may not look.
+ */
 export async function listNobodys(
   db: Database,
   most: number,
 ): Promise<(typeof setAside.$inferSelect)[] | null> {
   return await asLogin(db, (tx) =>
-    tx.select().from(setAside).where(isNull(setAside.tenantId)).orderBy(desc(setAside.id)).limit(most),
+    tx
+      .select(getTableColumns(setAside))
+      .from(setAside)
+      .leftJoin(tenants, eq(tenants.tenantId, setAside.tenantId))
+      .where(isNull(tenants.tenantId))
+      .orderBy(desc(setAside.id))
+      .limit(most),
   );
 }
 

@@ -304,7 +304,7 @@ export const setAside = pgTable(
     receivedAt: instant('received_at').notNull().defaultNow(),
   },
   (t) => [
-    unique('set_aside_delivery').on(t.source, t.sourceEventId, t.rawHash),
+    unique('set_aside_delivery').on(t.source, t.sourceEventId, t.rawHash, t.keyTenant).nullsNotDistinct(),
     index('set_aside_room').on(t.roomName).where(sql`${t.why} = 'no_class'`),
     index('set_aside_tenant').on(t.tenantId, t.id),
   ],

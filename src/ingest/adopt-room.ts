@@ -9,7 +9,7 @@ import { newEvent } from './store-deliveries.ts';
 
 /**
  * Adopts what was set aside for the room of the class; what is there already stays. Answers how many were new. Until `tx` has
- * ended nothing is set aside for the room (drizzle/0013_claimed_by_key.sql): what comes meanwhile finds the class.
+ * ended nothing is set aside for the room (drizzle/0014_one_claim_each.sql): what comes meanwhile finds the class.
  */
 export async function adoptRoom(tx: Tx, ref: ClassRef, roomName: string): Promise<number> {
   await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`room ${roomName}`}, 0))`);

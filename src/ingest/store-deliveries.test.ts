@@ -255,21 +255,33 @@ test('rooms of several tenants are stored in one commit, each row with its own',
   expect(aside).toEqual({ tenant_id: null });
 });
 
+/** How much a class of that school gets that is given the room, for as long as one looks. */
+async function adoptedBy(tenantId: string, name: string): Promise<number> {
+  const theirs = await schedule(tenantId);
+  await owner`update sessions set room_name = ${name} where class_id = ${theirs.classId}`;
+  const many = await inTenant(database.db, tenantId, (tx) =>
+    adoptRoom(tx, { tenantId, classId: theirs.classId }, name),
+  );
+  await owner`update sessions set room_name = null where class_id = ${theirs.classId}`;
+  return many;
+}
+
 test("what the key of a school signed before it has a row is that school's, and no class of another gets it", async () => {
   const name = 'room-of-a-school-to-come';
   const told = delivery('room_started', { room: name, roomSid: 'RM_c', atMs: START_MS });
   expect(await store([signed(told, 'to-come')])).toMatchObject([{ as: 'set_aside', tenantId: 'to-come' }]);
-  const adopted = async (tenantId: string): Promise<number> => {
-    const theirs = await schedule(tenantId);
-    await owner`update sessions set room_name = ${name} where class_id = ${theirs.classId}`;
-    const many = await inTenant(database.db, tenantId, (tx) =>
-      adoptRoom(tx, { tenantId, classId: theirs.classId }, name),
-    );
-    await owner`update sessions set room_name = null where class_id = ${theirs.classId}`;
-    return many;
-  };
-  expect(await adopted('academy')).toBe(0);
-  expect(await adopted('to-come')).toBe(1);
+  expect(await adoptedBy('academy', name)).toBe(0);
+  expect(await adoptedBy('to-come', name)).toBe(1);
+});
+
+test("what was replayed as nobody's and then with a school's own key is that school's", async () => {
+  const name = 'room-replayed-twice';
+  const told = delivery('room_started', { room: name, roomSid: 'RM_c', atMs: START_MS });
+  for (const key of [null, 'south', 'south', null]) await store([signed(told, key)]);
+  const rows = await owner`select key_tenant from set_aside where room_name = ${name} order by id`;
+  expect(rows.map(({ key_tenant: key }) => key)).toEqual([null, 'south']);
+  expect(await adoptedBy('north', name)).toBe(0);
+  expect(await adoptedBy('south', name)).toBe(1);
 });
 
 describe('a room that is given to a class while it is told of', () => {
