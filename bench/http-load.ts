@@ -4,7 +4,7 @@
  * loop: deliveries of many rooms are due at a rate whatever the server does, and their latency counts from when they were due.
  * As LiveKit does it (resource_queue.go, and DefaultBackoff of hashicorp/go-retryablehttp): a room has one in flight, sends what was
  * refused again when Retry-After is over, and gives it up after five tries; what is due meanwhile waits in the room, which holds
- * no connection.
+ * no connection. LiveKit would drop what has waited so for half a minute (MaxAge); here it is sent when its turn comes.
  */
 import { connect, type Socket } from 'node:net';
 import { setImmediate as endOfTurn, setTimeout as sleep } from 'node:timers/promises';
