@@ -60,6 +60,7 @@ test('the password of the room is not kept, and everything else is', () => {
 
 test.for([
   ['with the password of the room', JSON.stringify(REAL)],
+  ['with a quote in the password', JSON.stringify({ room: { turnPassword: 'a "secret" one\\' }, more: 1 })],
   ['without an id', JSON.stringify({ ...REAL, id: undefined })],
   ['that is no JSON', '{"event": '],
   ['that is no text', Buffer.from('{"event":"\0","turnPassword":"secret"}')],
@@ -68,6 +69,10 @@ test.for([
   [
     'that is too large, cut within the password',
     JSON.stringify({ more: 'x'.repeat(65_500), room: { turnPassword: 'secret' } }),
+  ],
+  [
+    'that is too large, cut within an escape of the password',
+    JSON.stringify({ more: 'x'.repeat(65_494), room: { turnPassword: 'secret"' } }),
   ],
 ] as const)('what was kept of one %s is the same delivery when it is read again', ([, body]) => {
   const once = readDelivery(Buffer.from(body), NOW_MS);

@@ -205,7 +205,7 @@ function msOf(time: bigint): number {
 }
 
 /** Its end may have been cut off. */
-const TURN_PASSWORD = /("turnPassword"\s*:\s*)"[^"]*("|$)/;
+const TURN_PASSWORD = /("turnPassword"\s*:\s*)"(?:[^"\\]|\\.)*("|\\?$)/s;
 
 /** Short, and nothing in it that PostgreSQL cannot store. */
 function isName(text: string | null | undefined): text is string {
