@@ -1,18 +1,16 @@
 /** What a process takes of the machine, as Linux tells it. */
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 
 const running = (pid: number | undefined): number => {
   if (pid === undefined) throw new Error('a process that was to be measured does not run.');
   return pid;
 };
 
-/** Resident memory, MiB. */
+/** Resident memory, MiB. Not from `ps`: to start a process stops one of 1.7 GB for 65 ms. */
 export async function residentMiB(pid: number | undefined): Promise<number> {
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'rss=', '-p', String(running(pid))]);
-  return Math.round(Number(stdout) / 1_024);
+  const status = await readFile(`/proc/${running(pid)}/status`, 'utf8');
+  return Math.round(Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1_024);
 }
 
 /** Seconds of one core so far, user and system; Linux counts in hundredths. */

@@ -547,7 +547,7 @@ describe('what LiveKit did not sign', () => {
     });
   });
 
-  test('one of megabytes is kept as unusable, by its beginning, size and hash', async () => {
+  test('one of megabytes is kept as unusable, by its beginning, the hash of that, and its size', async () => {
     const body = JSON.stringify({ pad: 'x'.repeat(3_000_000) });
     const answer = await post(body, { authorization: await sign(body) });
     expect([answer.status, answer.body]).toEqual([200, { stored: 'set_aside' }]);
@@ -599,10 +599,7 @@ describe('what LiveKit did not sign', () => {
       return { answers: sent };
     });
     for (const { status, headers } of refused.slice(0, 100)) {
-      expect([status, headers.get('retry-after')]).toEqual([
-        503,
-        expect.stringMatching(/^([2-9]|[12]\d|30)$/),
-      ]);
+      expect([status, headers.get('retry-after')]).toEqual([503, expect.stringMatching(/^[2-5]$/)]);
     }
     const taken = (await Promise.all(answers)).filter(({ status }) => status === 200).length;
     expect(taken).toBe(450);
