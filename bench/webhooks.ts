@@ -80,10 +80,10 @@ export function addWebhooks(program: Command): void {
 }
 
 async function webhooks(options: Options): Promise<void> {
-  // Each pair is measured at full load and, for twice as long, at half of it.
+  // Each pair is measured at full load and, for twice as long, at half of it; what is sent is made before.
   const withinMs =
     options.pairs * (options.seconds * 6_000 + 10_000) +
-    OVERLOAD_ROUNDS * 2 * (options.overload * 2_500 + 15_000) +
+    OVERLOAD_ROUNDS * 2 * (options.overload * 3_500 + 15_000) +
     240_000;
   const env = {
     LIVEKIT_URL: 'ws://127.0.0.1:1',
@@ -114,31 +114,30 @@ async function measure(rollcall: LocalRollcall, options: Options, signal: AbortS
     const request = signedDeliveries(PATH, KEY, await scheduleRooms(rollcall));
     const ports = { ours: Number(new URL(rollcall.apiUrl).port), bare: barePort };
     const forMs = options.seconds * 1_000;
-    const full = async (whose: Side, fullMs = forMs): Promise<number> => {
-      const made = madeBefore(request, (MADE_BEFORE * fullMs) / 1_000);
+    const prepared = async (rate: number, ms: number): Promise<() => Buffer> => {
+      const made = madeBefore(request, Math.ceil((rate * ms) / 1_000));
       await housekeeping.done();
-      return perSecond(
+      return made;
+    };
+    const full = async (whose: Side, fullMs = forMs): Promise<number> =>
+      perSecond(
         await load({
           port: ports[whose],
           connections: CONNECTIONS.closed,
           forMs: fullMs,
-          request: made,
+          request: await prepared(MADE_BEFORE, fullMs),
           signal,
         }),
       );
-    };
-    const atRate = async (whose: Side, rate: number): Promise<Load> => {
-      const made = madeBefore(request, Math.ceil((rate * forMs * 2) / 1_000));
-      await housekeeping.done();
-      return await load({
+    const atRate = async (whose: Side, rate: number): Promise<Load> =>
+      await load({
         port: ports[whose],
         connections: CONNECTIONS.open,
         forMs: forMs * 2,
-        request: made,
+        request: await prepared(rate, forMs * 2),
         rate,
         signal,
       });
-    };
 
     say('Waiting until the workflows have begun to sleep.');
     // Starting a thousand workflows takes both cores for half a minute.
@@ -177,14 +176,13 @@ async function measure(rollcall: LocalRollcall, options: Options, signal: AbortS
     for (const times of Array.from({ length: OVERLOAD_ROUNDS }, () => [1.5, 5]).flat()) {
       const offered = Math.round(before * times);
       say(`${offered} a second, ${times} times of what is possible, for ${options.overload} s.`);
-      const made = madeBefore(request, MADE_BEFORE * options.overload);
-      await housekeeping.done();
+      const overloadMs = options.overload * 1_000;
       const found = await overloaded({
         rollcall,
-        request: made,
+        request: await prepared(MADE_BEFORE, overloadMs),
         signal,
         offered,
-        forMs: options.overload * 1_000,
+        forMs: overloadMs,
       });
       const after = await full('ours', capacityMs);
       const capacity = Math.round((before + after) / 2);

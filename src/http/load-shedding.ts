@@ -1,7 +1,7 @@
 /**
- * Who is taken in while more comes than can be stored, and when whoever is refused shall come back. A refusal costs about a
- * quarter of what storing costs, and LiveKit gives a delivery up after its fifth try: so the more are to come back, the later
- * the next one, and as many come back in each moment as in any other.
+ * Who is taken in while more comes than can be stored, and when whoever is refused shall come back. A refusal costs the
+ * server about half of what storing costs it, and LiveKit gives a delivery up after its fifth try: so the more are to come back,
+ * the later the next one, and as many come back in each moment as in any other.
  */
 
 /** Seconds. LiveKit waits as long as it is told, so with one second it would have given up in four. */
@@ -10,7 +10,7 @@ const LEAST = 2;
 export const LONGEST_RETURN = 30;
 /** Seconds from the first to the last: whoever was refused together shall not come back together. */
 const LEAST_SPREAD = 3;
-/** A tenth of what two cores store beside PostgreSQL; refusing so many would cost a server that is five times slower an eighth. */
+/** A tenth of what two cores store beside PostgreSQL; refusing so many would cost a server that is five times slower a sixth. */
 const BACK_A_SECOND = 1_000;
 /** Of a second. Retry-After is in whole seconds: who is refused in one tick comes back in the same tick of another second. */
 const TICKS = 10;
