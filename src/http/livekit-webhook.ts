@@ -52,9 +52,6 @@ export const COMMITS_IN_FLIGHT = 2;
 /** A batch costs PostgreSQL as much as four rows, and the server about as much again. */
 const ROWS_BESIDE_ANOTHER = 16;
 const WARN_EVERY_MS = 60_000;
-/** Where a turn of the event loop brings so many, the next one is waited for too, but only so often. */
-const CROWD = 16;
-const MOST_TURNS = 4;
 /** So long after something that LiveKit did not sign only what was verified holds a place. */
 const STRANGERS_MS = 60_000;
 
@@ -85,17 +82,11 @@ export function createLiveKitWebhook({
   let strangerMs = Number.NEGATIVE_INFINITY;
   /** Read, and verified when the others are. */
   let unverified = 0;
-  /** In this turn of the event loop, whatever became of them. */
-  let arrived = 0;
   let reading: Promise<void> | null = null;
 
-  /** Whatever else arrives is read first: verifying many in a row costs less, and whoever is refused waits for nobody. */
+  /** Whatever else has arrived is read first: verifying many in a row costs less, and whoever is refused waits for nobody. */
   const untilOthersAreRead = async (): Promise<void> => {
-    for (let turn = 0; turn < MOST_TURNS; turn++) {
-      arrived = 0;
-      await endOfTurn();
-      if (arrived < CROWD) break;
-    }
+    await endOfTurn();
     reading = null;
   };
 
@@ -135,7 +126,6 @@ export function createLiveKitWebhook({
     },
     async handle(req, res) {
       const startedMs = performance.now();
-      arrived++;
       const answered = (outcome: string): void => {
         metrics.webhookSeconds.observe({ outcome }, (performance.now() - startedMs) / 1_000);
       };

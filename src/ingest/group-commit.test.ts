@@ -63,6 +63,21 @@ test('what comes while others are being stored goes together, in order, and no m
   );
 });
 
+test('a full batch has left by the time that those are told whose commit made room for it', async () => {
+  const { commits, batches, release } = store();
+  const first = Promise.all([1, 2, 3, 4, 5, 6].map((row) => commits.submit(row)));
+  const others = [7, 8, 9].map((row) => commits.submit(row));
+  release();
+  await first;
+  expect(batches).toEqual([
+    [1, 2, 3],
+    [4, 5, 6],
+    [7, 8, 9],
+  ]);
+  release();
+  expect(await Promise.all(others)).toEqual(['stored 7', 'stored 8', 'stored 9']);
+});
+
 describe('too few to be worth a batch beside another', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   afterEach(() => void vi.useRealTimers());

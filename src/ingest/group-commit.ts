@@ -1,6 +1,7 @@
 /**
  * Many who each want one row stored share one statement and one commit (architecture §2.6). When none is under way, a batch
- * leaves at once, so nobody waits for others to come; what waits meanwhile goes together.
+ * leaves at once, so nobody waits for others to come; what waits meanwhile goes together. A full one leaves before anything
+ * else is done, also before those are answered whose commit made room for it: PostgreSQL works meanwhile.
  */
 import { databaseUnavailable } from '../db/client.ts';
 
@@ -51,53 +52,60 @@ export function createGroupCommit<Row, Stored>({
     return underWay < mostInFlight && queue.length >= fewest;
   };
 
-  const next = (): void => {
-    while (mayLeave()) {
-      const batch = queue.slice(0, mostRows);
-      queue = queue.slice(mostRows);
-      underWay++;
-      rowsUnderWay += batch.length;
-      let isSlow = false;
-      const slow = setTimeout(() => {
-        isSlow = true;
-        slowUnderWay++;
-        if (mayLeave()) leave();
-      }, SLOW_AFTER_MS);
-      void store(batch).finally(() => {
-        clearTimeout(slow);
-        if (isSlow) slowUnderWay--;
-        underWay--;
-        rowsUnderWay -= batch.length;
-        if (underWay === 0 && queue.length === 0) idle.resolve();
-        if (mayLeave()) leave();
-      });
-    }
+  const send = (): void => {
+    const batch = queue.slice(0, mostRows);
+    queue = queue.slice(mostRows);
+    underWay++;
+    rowsUnderWay += batch.length;
+    let isSlow = false;
+    const slow = setTimeout(() => {
+      isSlow = true;
+      slowUnderWay++;
+      leave();
+    }, SLOW_AFTER_MS);
+    const ended = (): void => {
+      clearTimeout(slow);
+      if (isSlow) slowUnderWay--;
+      underWay--;
+      rowsUnderWay -= batch.length;
+      leave();
+    };
+    void store(batch, ended).finally(() => {
+      if (underWay === 0 && queue.length === 0) idle.resolve();
+    });
   };
 
   let leaving = false;
   const leave = (): void => {
-    if (leaving) return;
+    while (mayLeave() && queue.length >= mostRows) send();
+    if (leaving || !mayLeave()) return;
     leaving = true;
+    // After this turn: whatever else has arrived goes along.
     setImmediate(() => {
       leaving = false;
-      next();
+      while (mayLeave()) send();
     });
   };
 
-  /** A row that cannot be stored fails alone: the batch is halved until it stands by itself. */
-  const store = async (batch: Waiting<Row, Stored>[]): Promise<void> => {
+  /**
+   * A row that cannot be stored fails alone: the batch is halved until it stands by itself.
+   * @param ended nothing of it is under way any more, and the last are about to be told
+   */
+  const store = async (batch: Waiting<Row, Stored>[], ended: () => void): Promise<void> => {
     try {
       const stored = await write(batch.map(({ row }) => row));
+      ended();
       for (const [index, { resolve }] of batch.entries()) resolve(stored[index] as Stored);
     } catch (error) {
       // A database that is away stores none of them, however few are tried at once.
       if (batch.length === 1 || databaseUnavailable(error) !== null) {
+        ended();
         for (const { reject } of batch) reject(error);
         return;
       }
       const middle = batch.length >> 1;
-      await store(batch.slice(0, middle));
-      await store(batch.slice(middle));
+      await store(batch.slice(0, middle), () => {});
+      await store(batch.slice(middle), ended);
     }
   };
 
@@ -106,8 +114,7 @@ export function createGroupCommit<Row, Stored>({
       const { promise, resolve, reject } = Promise.withResolvers<Stored>();
       if (underWay === 0 && queue.length === 0) idle = Promise.withResolvers();
       queue.push({ row, resolve, reject });
-      // After this turn: whatever else has arrived goes along.
-      if (mayLeave()) leave();
+      leave();
       return promise;
     },
     waiting: () => queue.length + rowsUnderWay,
