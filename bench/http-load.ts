@@ -47,25 +47,32 @@ export interface Load {
 
 const GRACE_MS = 15_000;
 const MOST_IN_A_ROW = 16;
+const REST_MS = 1;
 /** RetryMax of go-retryablehttp, and the first. */
 const MOST_TRIES = 5;
 /** So much longer one may be than another. */
 const SPARE_BYTES = 64;
+/** Five of each answer. */
+const LOG_NUMBERS = 5 * 16_384;
+/** A server says the same again and again, but for the time, which changes each second. */
+const HEADS_KEPT = 64;
+/** What is read is looked at before anything else is read. */
+const READ = Buffer.allocUnsafeSlow(65_536);
 
 interface Delivery {
   room: number;
   request: Buffer;
   dueMs: number;
   tries: number;
+  /** When Retry-After is over, of one that was refused. */
+  againMs: number;
 }
 
 /** What is to be sent. */
 interface Source {
   start(): void;
-  /** Takes in what is due by now, until so many more are to be sent; true: there is more. */
+  /** Takes in what is due by now, for the first time or again, until so many more are to be sent; true: there is more. */
   gather(most: number): boolean;
-  /** Hardly anything that becomes due can be sent before something else is answered or its wait is over. */
-  isHeldBack(): boolean;
   /** Null: nothing is to be sent now. */
   next(): Delivery | null;
   answered(delivery: Delivery, answer: Answered): void;
@@ -74,6 +81,13 @@ interface Source {
   heldBack(): number;
   givenUp(): number;
 }
+
+const NEVER = new Int32Array(new SharedArrayBuffer(4));
+/**
+ * What arrives meanwhile is read together, as network cards do it (interrupt coalescing). A process that waits for each answer
+ * is woken by each, and that costs whoever answers as much again as the answer itself: over a network it would not.
+ */
+const rest = (): void => void Atomics.wait(NEVER, 0, 0, REST_MS);
 
 export async function load(options: LoadOptions): Promise<Load> {
   const { forMs, signal, rate } = options;
@@ -90,7 +104,7 @@ export async function load(options: LoadOptions): Promise<Load> {
   const sendAll = (): void => {
     while (sendNext());
   };
-  const source = rate === undefined ? closedLoop(options) : openLoop(options, rate, sendAll);
+  const source = rate === undefined ? closedLoop(options) : openLoop(options, rate);
   const connections = await Promise.all(
     Array.from({ length: options.connections }, () =>
       createConnection(options.port, (connection, delivery, answer) => {
@@ -108,10 +122,8 @@ export async function load(options: LoadOptions): Promise<Load> {
     const more = source.gather(MOST_IN_A_ROW);
     sendAll();
     // Answers are read between: whoever sends a crowd shall not hold them for late.
-    if (more && idle.length > 0) await endOfTurn();
-    // Not a turn of the loop each time: spinning would take a core from those who are measured, and looking each millisecond a
-    // tenth of what they do. Where all are busy, whoever is answered sends the next one.
-    else await sleep(idle.length === 0 || source.isHeldBack() ? 20 : 1);
+    if (!more || idle.length === 0) rest();
+    await endOfTurn();
   }
   // What became due while this process had to wait for a core.
   source.gather(Number.POSITIVE_INFINITY);
@@ -136,10 +148,9 @@ function closedLoop({ request }: LoadOptions): Source {
       open = true;
     },
     gather: () => false,
-    isHeldBack: () => true,
     next() {
       if (!open) return null;
-      return { room: 0, request: request(), dueMs: performance.now(), tries: 1 };
+      return { room: 0, request: request(), dueMs: performance.now(), tries: 1, againMs: 0 };
     },
     answered() {},
     close() {
@@ -150,12 +161,7 @@ function closedLoop({ request }: LoadOptions): Source {
   };
 }
 
-/** @param wake something is to be sent again */
-function openLoop(
-  { request, forMs, connections, rooms = connections }: LoadOptions,
-  rate: number,
-  wake: () => void,
-): Source {
+function openLoop({ request, forMs, connections, rooms = connections }: LoadOptions, rate: number): Source {
   let open = false;
   let startMs = 0;
   let gathered = 0;
@@ -167,14 +173,15 @@ function openLoop(
   const begun = new Uint32Array(rooms);
   const busy = new Uint8Array(rooms);
   const ready = createQueue<Delivery>();
+  /** Refused, by the seconds of Retry-After: whoever is first in each comes first. A timer for each would cost more. */
+  const refused = new Map<number, Queue<Delivery>>();
 
   // The first is due at once, and so none after the end.
   const dueByNow = (): number => Math.ceil((Math.min(performance.now() - startMs, forMs) / 1_000) * rate);
-  let busyRooms = 0;
   const begin = (room: number): void => {
     const nth = (begun[room] ?? 0) * rooms + room;
     begun[room] = (begun[room] ?? 0) + 1;
-    ready.push({ room, request: request(), dueMs: startMs + (nth / rate) * 1_000, tries: 0 });
+    ready.push({ room, request: request(), dueMs: startMs + (nth / rate) * 1_000, tries: 0, againMs: 0 });
   };
   return {
     start() {
@@ -182,6 +189,13 @@ function openLoop(
       startMs = performance.now();
     },
     gather(most) {
+      const nowMs = performance.now();
+      for (const queue of refused.values()) {
+        for (let one = queue.first(); one !== null && one.againMs <= nowMs; one = queue.first()) {
+          ready.push(one);
+          queue.shift();
+        }
+      }
       const all = dueByNow();
       let toSend = 0;
       while (toSend < most && gathered < all) {
@@ -189,13 +203,11 @@ function openLoop(
         due[room] = (due[room] ?? 0) + 1;
         if (busy[room] === 1) continue;
         busy[room] = 1;
-        busyRooms++;
         begin(room);
         toSend++;
       }
       return gathered < all;
     },
-    isHeldBack: () => busyRooms > rooms * 0.9,
     next() {
       const delivery = open ? ready.shift() : null;
       if (delivery === null) return null;
@@ -207,18 +219,15 @@ function openLoop(
       const { room, tries } = delivery;
       inFlight--;
       if (retryAfter !== null && tries < MOST_TRIES) {
-        const again = (): void => {
-          ready.push(delivery);
-          wake();
-        };
-        setTimeout(again, retryAfter * 1_000).unref();
-        return;
+        delivery.againMs = performance.now() + retryAfter * 1_000;
+        const queue = refused.get(retryAfter) ?? createQueue();
+        refused.set(retryAfter, queue);
+        return queue.push(delivery);
       }
       settled++;
       if (retryAfter !== null) givenUp++;
       if ((due[room] ?? 0) > (begun[room] ?? 0)) return begin(room);
       busy[room] = 0;
-      busyRooms--;
     },
     close() {
       open = false;
@@ -228,13 +237,21 @@ function openLoop(
   };
 }
 
+interface Queue<T> {
+  push(item: T): void;
+  /** Null: there is none. */
+  first(): T | null;
+  shift(): T | null;
+}
+
 /** First in, first out; shift() of a long array moves all that is behind. */
-function createQueue<T>() {
+function createQueue<T>(): Queue<T> {
   let items: T[] = [];
   let head = 0;
   return {
-    push: (item: T): void => void items.push(item),
-    shift(): T | null {
+    push: (item) => void items.push(item),
+    first: () => items[head] ?? null,
+    shift() {
       const item = items[head];
       if (item === undefined) return null;
       head++;
@@ -267,16 +284,29 @@ export function madeBefore(request: () => Buffer, count: number): () => Buffer {
 
 /** As plain numbers: a hundred thousand objects that stay would have the collector stop everything, again and again. */
 function createLog() {
-  const told: number[] = [];
+  const full: Float64Array[] = [];
+  let told = new Float64Array(LOG_NUMBERS);
+  let end = 0;
   return {
     add({ status, dueMs, sentMs, doneMs, retryAfter }: Answered): void {
-      told.push(status, dueMs, sentMs, doneMs, retryAfter ?? Number.NaN);
+      if (end === LOG_NUMBERS) {
+        full.push(told);
+        told = new Float64Array(LOG_NUMBERS);
+        end = 0;
+      }
+      told[end++] = status;
+      told[end++] = dueMs;
+      told[end++] = sentMs;
+      told[end++] = doneMs;
+      told[end++] = retryAfter ?? Number.NaN;
     },
     all(): Answered[] {
       const answers: Answered[] = [];
-      for (let at = 0; at < told.length; at += 5) {
-        const [status = 0, dueMs = 0, sentMs = 0, doneMs = 0, wait = 0] = told.slice(at, at + 5);
-        answers.push({ status, dueMs, sentMs, doneMs, retryAfter: Number.isNaN(wait) ? null : wait });
+      for (const numbers of [...full, told.subarray(0, end)]) {
+        for (let at = 0; at < numbers.length; at += 5) {
+          const [status = 0, dueMs = 0, sentMs = 0, doneMs = 0, wait = 0] = numbers.subarray(at, at + 5);
+          answers.push({ status, dueMs, sentMs, doneMs, retryAfter: Number.isNaN(wait) ? null : wait });
+        }
       }
       return answers;
     },
@@ -296,19 +326,14 @@ async function createConnection(
   let socket: Socket;
   let received = '';
   let asked: { delivery: Delivery; sentMs: number } | null = null;
-  let closing = false;
 
-  const onData = (data: Buffer): void => {
-    received += data.toString('latin1');
-    const head = received.indexOf('\r\n\r\n');
-    if (head < 0) return;
-    const length = Number(/content-length: (\d+)/i.exec(received.slice(0, head))?.[1] ?? 0);
-    const chunked = /transfer-encoding: chunked/i.test(received.slice(0, head));
-    if (chunked ? !received.endsWith('0\r\n\r\n') : received.length < head + 4 + length) return;
-    const status = Number(received.slice(9, 12));
-    const told = /\r\nretry-after: (\d+)/i.exec(received.slice(0, head))?.[1];
-    const retryAfter = told === undefined ? null : Number(told);
-    closing = /\r\nconnection: close/i.test(received.slice(0, head));
+  const onText = (text: string): void => {
+    received += text;
+    const end = received.indexOf('\r\n\r\n');
+    if (end < 0) return;
+    const { status, length, retryAfter, closing } = readHead(received.slice(0, end));
+    const isWhole = length === null ? received.endsWith('0\r\n\r\n') : received.length >= end + 4 + length;
+    if (!isWhole) return;
     received = '';
     if (asked === null) return;
     const { delivery, sentMs } = asked;
@@ -318,8 +343,16 @@ async function createConnection(
     else void reconnect().then(() => onAnswer(connection, delivery, answer));
   };
   const reconnect = async (): Promise<void> => {
-    socket = connect(port, '127.0.0.1').setNoDelay(true);
-    socket.on('data', onData);
+    socket = connect({
+      ...{ port, host: '127.0.0.1', noDelay: true },
+      onread: {
+        buffer: READ,
+        callback: (bytes) => {
+          onText(READ.toString('latin1', 0, bytes));
+          return true;
+        },
+      },
+    });
     // A connection that breaks answers nobody: its request counts as unanswered.
     socket.on('error', () => {});
     await new Promise<void>((resolve) => socket.once('connect', resolve));
@@ -336,4 +369,32 @@ async function createConnection(
   };
   await reconnect();
   return connection;
+}
+
+interface Head {
+  status: number;
+  /** Of the body; null: it comes in chunks. */
+  length: number | null;
+  retryAfter: number | null;
+  closing: boolean;
+}
+
+const heads = new Map<string, Head>();
+
+function readHead(text: string): Head {
+  const known = heads.get(text);
+  if (known !== undefined) return known;
+  const told = (pattern: RegExp): number | null => {
+    const value = pattern.exec(text)?.[1];
+    return value === undefined ? null : Number(value);
+  };
+  const head = {
+    status: Number(text.slice(9, 12)),
+    length: /\r\ntransfer-encoding: chunked/i.test(text) ? null : (told(/\r\ncontent-length: (\d+)/i) ?? 0),
+    retryAfter: told(/\r\nretry-after: (\d+)/i),
+    closing: /\r\nconnection: close/i.test(text),
+  };
+  if (heads.size === HEADS_KEPT) heads.clear();
+  heads.set(text, head);
+  return head;
 }
