@@ -510,7 +510,15 @@ describe('what LiveKit did not sign', () => {
     );
     const one = await schedule();
     expect((await send(delivery('room_started', { room: one.room, atMs: START_MS }))).status).toBe(200);
+    const ended = async (outcome: string): Promise<number> =>
+      (await app.metrics.webhookSeconds.get()).values.find(
+        ({ labels, metricName }) => metricName?.endsWith('_count') && labels.outcome === outcome,
+      )?.value ?? 0;
+    const before = { cut: await ended('broken-request'), refused: await ended('try-again') };
     for (const socket of slow) socket.destroy();
+    await expect.poll(() => ended('broken-request'), { timeout: 20_000 }).toBe(before.cut + 450);
+    // Who would be told to come back.
+    expect(await ended('try-again')).toBe(before.refused);
   });
 
   describe('a crowd of forgeries', () => {
