@@ -78,6 +78,18 @@ test('a full batch has left by the time that those are told whose commit made ro
   expect(await Promise.all(others)).toEqual(['stored 7', 'stored 8', 'stored 9']);
 });
 
+test('it is drained when also that is stored which was submitted by who had just been told', async () => {
+  const { commits, batches, release } = store();
+  const second = commits.submit(1).then(() => commits.submit(2));
+  const drained = commits.drained().then(() => [...batches]);
+  await turn();
+  release();
+  await turn();
+  release();
+  expect(await second).toBe('stored 2');
+  expect(await drained).toEqual([[1], [2]]);
+});
+
 describe('too few to be worth a batch beside another', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   afterEach(() => void vi.useRealTimers());

@@ -45,7 +45,8 @@ export function createGroupCommit<Row, Stored>({
   let underWay = 0;
   let slowUnderWay = 0;
   let rowsUnderWay = 0;
-  let idle = Promise.withResolvers<void>();
+  /** Until whoever submitted has been told; null: nobody is to be. */
+  let idle: PromiseWithResolvers<void> | null = null;
 
   const mayLeave = (): boolean => {
     const fewest = underWay > slowUnderWay ? fewestBeside : 1;
@@ -71,7 +72,9 @@ export function createGroupCommit<Row, Stored>({
       leave();
     };
     void store(batch, ended).finally(() => {
-      if (underWay === 0 && queue.length === 0) idle.resolve();
+      if (underWay > 0 || queue.length > 0) return;
+      idle?.resolve();
+      idle = null;
     });
   };
 
@@ -112,12 +115,12 @@ export function createGroupCommit<Row, Stored>({
   return {
     submit(row) {
       const { promise, resolve, reject } = Promise.withResolvers<Stored>();
-      if (underWay === 0 && queue.length === 0) idle = Promise.withResolvers();
+      idle ??= Promise.withResolvers();
       queue.push({ row, resolve, reject });
       leave();
       return promise;
     },
     waiting: () => queue.length + rowsUnderWay,
-    drained: () => (underWay === 0 && queue.length === 0 ? Promise.resolve() : idle.promise),
+    drained: async () => idle?.promise,
   };
 }
