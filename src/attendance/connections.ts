@@ -56,11 +56,15 @@ export function connections(facts: ClassFacts, moment: Moment): Connection[] {
   return found.sort(byTime);
 }
 
-/** Evidence arrives in any order; what is said about connections is in the order of their times. */
+/**
+ * Evidence arrives in any order; what is said about connections is in the order of their times. Whatever makes two
+ * connections read differently is compared, so that of two alike it does not matter which comes first.
+ */
 function byTime(a: Connection, b: Connection): number {
   return (
     (a.beginMs ?? a.endMs) - (b.beginMs ?? b.endMs) ||
     a.endMs - b.endMs ||
+    Number(a.beginMs === null) - Number(b.beginMs === null) ||
     compareText(a.source, b.source) ||
     compareText(a.mark, b.mark)
   );

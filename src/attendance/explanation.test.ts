@@ -55,6 +55,20 @@ describe('an explanation says', () => {
     );
   });
 
+  test('the same about two ends of one instant, whichever was told first', () => {
+    const events = [
+      event('joined', AMAL, MIN, { connection: 'one' }),
+      event('left', AMAL, MIN, { connection: 'another' }),
+    ];
+    const sweeps = [sweep(10 * MIN, [])];
+    says(
+      { events, sweeps },
+      'The end at 09:01:00 (livekit) is an estimate: nothing was heard between then and much later. ' +
+        'A leaving at 09:01:00 (livekit) has no known beginning.',
+    );
+    expect(record({ events: events.toReversed(), sweeps })).toEqual(record({ events, sweeps }));
+  });
+
   test('which threshold decided', () => {
     says({ events: stay(AMAL, 0, MIN) }, 'presence of 1.67 % is below 10 %, so absent.');
     says({ events: stay(AMAL, 0, 30 * MIN) }, 'presence of 50.00 % is at most 50 %, so partial.');
