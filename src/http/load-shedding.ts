@@ -1,7 +1,7 @@
 /**
  * Who is taken in while more comes than can be stored, and when whoever is refused shall come back. A refusal costs the
  * server about half of what storing costs it, and LiveKit gives a delivery up after its fifth try: so the more are to come back,
- * the later the next one, and as many come back in each moment as in any other.
+ * the later the next one, and as many come back in each moment as in any other; only of a new crowd more at first.
  */
 
 /** Seconds. LiveKit waits as long as it is told, so with one second it would have given up in four. */
@@ -14,6 +14,12 @@ const LEAST_SPREAD = 3;
 const BACK_A_SECOND = 1_000;
 /** Of a second. Retry-After is in whole seconds: who is refused in one tick comes back in the same tick of another second. */
 const TICKS = 10;
+
+/**
+ * Seconds. The first of a crowd who come back have little behind the delivery that was refused, and it takes more of them to
+ * keep the server at work. Of five times what can be stored a thirtieth comes back in a second, and has enough after six.
+ */
+const SCARCE = 6;
 
 /** From this part of the places on luck refuses some, and of those who come for the last place so many. */
 const EARLY_FROM = 0.6;
@@ -44,12 +50,20 @@ export function createLoadShedding(now: () => number, random: () => number = Mat
   const waiting = new Uint32Array(TICKS);
   const tickNow = (): number => Math.floor((now() / 1_000) * TICKS);
   let tick = tickNow();
+  /** How many are to come back at all, and the last tick in which that was no crowd. */
+  let away = 0;
+  let crowdSince = tick;
 
   const add = (at: number, count: number): void => {
     coming[at % coming.length] = (coming[at % coming.length] ?? 0) + count;
     waiting[at % TICKS] = (waiting[at % TICKS] ?? 0) + count;
+    away += count;
   };
-  const comingAfter = (seconds: number): number => coming[(tick + seconds * TICKS) % coming.length] ?? 0;
+  /** How many come back then, of how many should. */
+  const fullness = (seconds: number): number => {
+    const at = tick + seconds * TICKS;
+    return (coming[at % coming.length] ?? 0) * Math.min(1, (at - crowdSince) / (SCARCE * TICKS));
+  };
   const goOn = (): void => {
     const current = tickNow();
     for (let past = Math.max(tick + 1, current - coming.length); past <= current; past++) {
@@ -68,11 +82,12 @@ export function createLoadShedding(now: () => number, random: () => number = Mat
     },
     retryAfter() {
       goOn();
+      if (away < BACK_A_SECOND) crowdSince = tick;
       const full = Math.floor((waiting[tick % TICKS] ?? 0) / (BACK_A_SECOND / TICKS));
       const spread = Math.min(LONGEST_RETURN - LEAST, Math.max(LEAST_SPREAD, full));
       let seconds = LEAST;
       for (let later = LEAST + 1; later <= LEAST + spread; later++) {
-        if (comingAfter(later) < comingAfter(seconds)) seconds = later;
+        if (fullness(later) < fullness(seconds)) seconds = later;
       }
       add(tick + seconds * TICKS, 1);
       return seconds;
