@@ -1,12 +1,15 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { Connection } from '@temporalio/client';
 import postgres from 'postgres';
+import packages from '../package.json' with { type: 'json' };
 import type { LocalRollcall } from '../src/local/rollcall.ts';
 
 /** What a figure depends on besides us; absolute figures of two machines say little about each other. */
 export interface Machine {
   command: string;
   node: string;
+  express: string;
+  postgres_js: string;
   postgresql: string;
   temporal: string;
   cores: number;
@@ -19,6 +22,8 @@ export async function describeMachine(rollcall: LocalRollcall): Promise<() => Ma
   const before = {
     command: `npm run bench -- ${process.argv.slice(2).join(' ')}`,
     node: process.versions.node,
+    express: packages.dependencies.express,
+    postgres_js: packages.dependencies.postgres,
     postgresql: await postgresVersion(rollcall.databaseUrl),
     temporal: await temporalVersion(rollcall.temporalAddress),
     cores: availableParallelism(),
@@ -49,4 +54,4 @@ async function temporalVersion(address: string): Promise<string> {
 }
 
 export const machineLine = (machine: Machine): string =>
-  `Node ${machine.node}, PostgreSQL ${machine.postgresql}, Temporal server ${machine.temporal}, ${machine.cores} cores; load average ${machine.load_average_before} before, ${machine.load_average_after} after`;
+  `Node ${machine.node}, Express ${machine.express}, postgres.js ${machine.postgres_js}, PostgreSQL ${machine.postgresql}, Temporal server ${machine.temporal}, ${machine.cores} cores; load average ${machine.load_average_before} before, ${machine.load_average_after} after`;

@@ -93,7 +93,7 @@ export function webhooksText(report: Report): string {
   }
   return [
     `acknowledged after commit, verified and deduplicated, against the bare route: ${ratio.median} x (${ratio.least} to ${ratio.most} in ${report.pairs.length} pairs)`,
-    `at half of ours, ${half.per_second} a second for both, from when each was due, all pairs together: ours p50 ${half.ours_p50_ms} ms, p99 ${half.ours_p99_ms} ms; bare p50 ${half.bare_p50_ms} ms, p99 ${half.bare_p99_ms} ms; ${half.not_stored} tries of ours were refused or not answered, and count as a minute`,
+    `at half of ours, ${half.per_second} a second for both, from when each was due, all pairs together: ours p50 ${half.ours_p50_ms} ms, p99 ${half.ours_p99_ms} ms; bare p50 ${half.bare_p50_ms} ms, p99 ${half.bare_p99_ms} ms; ${half.not_stored} of ours were refused, held back at the end or not answered, and count as a minute`,
     `in the median pair: ours p99 ${middle(half.pairs, 'ours_p99_ms')} ms, bare p99 ${middle(half.pairs, 'bare_p99_ms')} ms`,
     table.toString(),
     'as many queues as are offered in a second (of deliveries of 1,000 rooms, over 1,000 connections), each of which has one in flight and obeys Retry-After as LiveKit does; held back: due, but not stored before the end, because the queue was told to wait, and LiveKit would drop what had waited for 30 s; given up: refused five times; drained: from when no more became due',

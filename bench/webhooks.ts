@@ -65,7 +65,7 @@ export function addWebhooks(program: Command): void {
   program
     .command('webhooks')
     .description(
-      'acknowledged deliveries of LiveKit a second beside a bare Express route, and what overload does',
+      'acknowledged deliveries of LiveKit a second beside a bare Express route, and what overload does; needs some 20 GB of disk meanwhile',
     )
     .option('--pairs <n>', 'how often each of both is measured, in turns', wholeFrom(1), 20)
     .option('--seconds <s>', 'how long each time', wholeFrom(1), 2)
@@ -337,13 +337,16 @@ async function inTurns<T>(turn: number, measured: (whose: Side) => Promise<T>): 
   return oursFirst ? { ours: first, bare: second } : { ours: second, bare: first };
 }
 
-/** From when each was due; the first second, in which a thousand connections send for the first time, is left out. */
-const latencies = ({ answers, startMs, unanswered }: Load): number[] => {
+/**
+ * From when each was due; the first second, in which a thousand connections send for the first time, is left out. What waits behind
+ * one that was refused is not stored either.
+ */
+const latencies = ({ answers, startMs, unanswered, heldBack }: Load): number[] => {
   const fromMs = startMs + 1_000;
   const all = answers
     .filter(({ dueMs }) => dueMs >= fromMs)
     .map(({ status, doneMs, dueMs }) => (status === 200 ? doneMs - dueMs : NOT_STORED_MS));
-  return all.concat(Array.from({ length: unanswered }, () => NOT_STORED_MS));
+  return all.concat(Array.from({ length: unanswered + heldBack }, () => NOT_STORED_MS));
 };
 
 const latencyFigures = ({ ours, bare }: Record<Side, number[]>) => ({

@@ -388,6 +388,19 @@ describe('what cannot be used is kept as that where its signature is good', () =
     expect(await eventsOf(one)).toEqual([]);
   });
 
+  test('64 KiB are read, and no byte more', async () => {
+    const one = await schedule();
+    const padded = (bytes: number): string => {
+      const more = (pad: string) => ({ more: { pad } });
+      const of = (pad: string): string =>
+        JSON.stringify(delivery('room_started', { room: one.room, atMs: START_MS + bytes, ...more(pad) }));
+      return of('x'.repeat(bytes - of('').length));
+    };
+    const answers = [await send(padded(65_536)), await send(padded(65_537))];
+    expect(answers.map(({ body }) => body)).toEqual([{ stored: 'accepted' }, { stored: 'set_aside' }]);
+    expect(await eventsOf(one)).toHaveLength(1);
+  });
+
   test('a time in milliseconds is read as one', async () => {
     const one = await schedule();
     await send(delivery('room_finished', { room: one.room, atMs: START_MS, more: absurd(START_MS) }));

@@ -43,7 +43,7 @@ interface WebhookDeps {
   news: RoomNews;
 }
 
-/** So that nobody is sent away for two seconds because PostgreSQL was busy for a tenth of one; with more the server grows. */
+/** So that nobody is sent away for two seconds because PostgreSQL was busy for a twentieth of one; with more the server grows. */
 const MOST_WAITING = 450;
 /** What LiveKit sends has 1 KB, and a string of more than 128 KB is never collected young. */
 const ROWS_PER_COMMIT = 100;
