@@ -51,9 +51,19 @@ test('of a crowd about a thousand come back in a second, and about as many in ea
   expect(Math.max(...perTenth)).toBeLessThan(meanOf(perTenth) * 1.4);
 });
 
-test('nobody is told to wait for longer than thirty seconds', () => {
-  const all = refused(20_000);
-  expect(Math.max(...all)).toBe(LONGEST_RETURN);
+/** In the moments of one second, as a crowd is. */
+const refusedInASecond = (many: number): number[] =>
+  Array.from({ length: 10 }, () => {
+    const back = refused(many / 10);
+    nowMs += 100;
+    return back;
+  }).flat();
+
+test('of 28,000 nobody is told to wait for longer than thirty seconds, and of more nobody for longer than 45', () => {
+  expect(Math.max(...refusedInASecond(28_000))).toBeLessThanOrEqual(30);
+  expect(LONGEST_RETURN).toBe(45);
+  const all = refusedInASecond(40_000);
+  expect(Math.max(...all)).toBe(45);
   expect(Math.min(...all)).toBe(2);
 });
 
@@ -62,14 +72,11 @@ test('of each new crowd more come back at first, when they have little behind th
     // The server was idle, and those of the crowd before have come back.
     nowMs += 60_000;
     const inSecond: number[] = [];
-    for (let tenth = 0; tenth < 10; tenth++) {
-      for (const wait of refused(4_000)) inSecond[wait] = (inSecond[wait] ?? 0) + 1;
-      nowMs += 100;
-    }
-    const level = meanOf(inSecond.slice(10, 30));
-    // Of six seconds, those from when the crowd began to when the middle one of those comes back.
-    for (const [index, part] of [6 / 2.45, 6 / 3.45, 6 / 4.45, 6 / 5.45, 1, 1].entries()) {
-      expect((inSecond[2 + index] ?? 0) / level).toBeCloseTo(part, 1);
+    for (const wait of refusedInASecond(60_000)) inSecond[wait] = (inSecond[wait] ?? 0) + 1;
+    const level = meanOf(inSecond.slice(10, 45));
+    // Of eight seconds, those from when the crowd began to when the middle one of those comes back.
+    for (let wait = 2; wait < 10; wait++) {
+      expect((inSecond[wait] ?? 0) / level).toBeCloseTo(Math.max(1, 8 / (wait + 0.45)), 1);
     }
   }
 });

@@ -6,8 +6,11 @@
 
 /** Seconds. LiveKit waits as long as it is told, so with one second it would have given up in four. */
 const LEAST = 2;
-/** What a room has had behind its delivery for longer LiveKit drops (MaxAge in its resource_url_notifier.go). */
-export const LONGEST_RETURN = 30;
+/**
+ * Seconds. What a room has had behind its delivery for more than thirty LiveKit drops (MaxAge in its resource_url_notifier.go), so only of
+ * a crowd of more than 28,000 rooms somebody waits for longer.
+ */
+export const LONGEST_RETURN = 45;
 /** Seconds from the first to the last: whoever was refused together shall not come back together. */
 const LEAST_SPREAD = 3;
 /** A tenth of what two cores store beside PostgreSQL; refusing so many would cost a server that is five times slower a sixth. */
@@ -17,9 +20,9 @@ const TICKS = 10;
 
 /**
  * Seconds. The first of a crowd who come back have little behind the delivery that was refused, and it takes more of them to
- * keep the server at work. Of five times what can be stored a thirtieth comes back in a second, and has enough after six.
+ * keep the server at work. Of five times what can be stored one of 43 comes back in a second, and has enough after eight.
  */
-const SCARCE = 6;
+const SCARCE = 8;
 
 /** From this part of the places on luck refuses some, and of those who come for the last place so many. */
 const EARLY_FROM = 0.6;
