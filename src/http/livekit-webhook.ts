@@ -49,7 +49,7 @@ const MOST_WAITING = 450;
 const ROWS_PER_COMMIT = 100;
 export const COMMITS_IN_FLIGHT = 2;
 /** A batch costs PostgreSQL as much as four rows, and the server about as much again. */
-const ROWS_BESIDE_ANOTHER = 16;
+const ROWS_BESIDE_ANOTHER = 8;
 const WARN_EVERY_MS = 60_000;
 /** So long after something that LiveKit did not sign only what was verified holds a place. */
 const STRANGERS_MS = 60_000;
