@@ -7,8 +7,8 @@
 /** Seconds. LiveKit waits as long as it is told, so with one second it would have given up in four. */
 const LEAST = 2;
 /**
- * Seconds. What a room has had behind its delivery for more than thirty LiveKit drops (MaxAge in its resource_url_notifier.go), so only of
- * a crowd of more than 28,000 rooms somebody waits for longer.
+ * Seconds. What a room has had behind its delivery for more than thirty LiveKit drops (MaxAge in its resource_url_notifier.go), so somebody
+ * waits for longer only of a crowd of more than 28,000 rooms, or where more than 2,800 are refused in one moment (TICKS).
  */
 export const LONGEST_RETURN = 45;
 /** Seconds from the first to the last: whoever was refused together shall not come back together. */
