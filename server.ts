@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   // Nobody may hold a connection by being slow.
   server.headersTimeout = 10_000;
   server.requestTimeout = 15_000;
-  // Whoever is told to come back in half a minute finds the connection still open: Node itself would close it after some six
+  // Whoever is told to come back in a minute finds the connection still open: Node itself would close it after some six
   // seconds. And longer than a proxy keeps it, which is a minute as a rule.
   server.keepAliveTimeout = 65_000;
   server.on('upgrade', (req, socket, head) => void app.sockets.upgrade(req, socket, head));

@@ -8,21 +8,21 @@
 const LEAST = 2;
 /**
  * Seconds. What a room has had behind its delivery for more than thirty LiveKit drops (MaxAge in its resource_url_notifier.go), so somebody
- * waits for longer only of a crowd of more than 28,000 rooms, or where more than 2,800 are refused in one moment (TICKS).
+ * waits for longer only of a crowd of more than 19,600 rooms, or where more than 1,960 are refused in one moment (TICKS).
  */
-export const LONGEST_RETURN = 45;
+export const LONGEST_RETURN = 60;
 /** Seconds from the first to the last: whoever was refused together shall not come back together. */
 const LEAST_SPREAD = 3;
-/** A tenth of what two cores store beside PostgreSQL; refusing so many would cost a server that is five times slower a sixth. */
-const BACK_A_SECOND = 1_000;
+/** A twentieth of what two cores store beside PostgreSQL, and of a server that is slower so much more. */
+const BACK_A_SECOND = 700;
 /** Of a second. Retry-After is in whole seconds: who is refused in one tick comes back in the same tick of another second. */
 const TICKS = 10;
 
 /**
  * Seconds. The first of a crowd who come back have little behind the delivery that was refused, and it takes more of them to
- * keep the server at work. Of five times what can be stored one of 43 comes back in a second, and has enough after eight.
+ * keep the server at work. Of five times what can be stored one of 58 comes back in a second, and has enough after twelve.
  */
-const SCARCE = 8;
+const SCARCE = 12;
 
 /** From this part of the places on luck refuses some, and of those who come for the last place so many. */
 const EARLY_FROM = 0.6;
